@@ -1,0 +1,1 @@
+//! acumen-chain-store

@@ -1,0 +1,2 @@
+//! acumen
+fn main() {}
