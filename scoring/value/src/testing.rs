@@ -1,0 +1,1 @@
+//! Seeded games for tests.
