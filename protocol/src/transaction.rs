@@ -1,0 +1,198 @@
+//! Signed transactions. The signature covers the genesis hash (so that one chain's transaction means nothing on
+//! another), the sender, its nonce, an expiry height and the call.
+
+use parity_scale_codec::{Decode, Encode};
+
+use crate::codec::{DecodeError, decode_all};
+use crate::domain::Domain;
+use crate::limits::MAX_TRANSACTION_BYTES;
+use crate::{AccountId, Call, Hash, Height, Keypair, Nonce, Signature};
+
+/// What is signed.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Transaction {
+    /// Hash of the chain's genesis: see [`crate::block::Header`].
+    pub genesis: Hash,
+    /// Who asks and signs.
+    pub sender: AccountId,
+    /// Exactly the number of transactions that `sender` has sent before.
+    pub nonce: Nonce,
+    /// Last height at which the transaction may be included: a stuck one dies instead of surprising its sender later.
+    pub valid_until: Height,
+    /// The request.
+    pub call: Call,
+}
+
+/// A transaction with its sender's signature, not yet checked.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct SignedTransaction {
+    transaction: Transaction,
+    signature: Signature,
+}
+
+/// Why bytes are no transaction of this chain.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransactionError {
+    /// Above [`MAX_TRANSACTION_BYTES`].
+    #[error("transaction of {size} bytes, at most {MAX_TRANSACTION_BYTES} are allowed")]
+    TooLarge {
+        /// Its size in bytes.
+        size: usize,
+    },
+    /// Not canonical SCALE.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// Signed for another chain.
+    #[error(
+        "signed for the chain with genesis {found}, this is {expected}: point the command at the right node"
+    )]
+    WrongChain {
+        /// Genesis in the transaction.
+        found: Hash,
+        /// Genesis of this chain.
+        expected: Hash,
+    },
+    /// The signature is not the sender's.
+    #[error("the signature is not {sender}'s over this transaction: sign it again with that key")]
+    BadSignature {
+        /// The claimed sender.
+        sender: AccountId,
+    },
+}
+
+impl Transaction {
+    /// Signs with the sender's key. `key` must be `self.sender`'s, or the result will not verify.
+    #[must_use]
+    pub fn sign(self, key: &Keypair) -> SignedTransaction {
+        let signature = key.sign_in(Domain::Transaction, &self);
+        SignedTransaction { transaction: self, signature }
+    }
+}
+
+impl SignedTransaction {
+    /// The canonical bytes, as they stand in a block and on the wire.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.encode()
+    }
+
+    /// The transaction's identifier: the hash of its bytes.
+    #[must_use]
+    pub fn id(&self) -> Hash {
+        Hash::of_encoded(self)
+    }
+
+    /// What was signed, unchecked: for display only.
+    #[must_use]
+    pub const fn unverified(&self) -> &Transaction {
+        &self.transaction
+    }
+
+    /// Reads bytes from a stranger: size, encoding.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, TransactionError> {
+        if bytes.len() > MAX_TRANSACTION_BYTES {
+            return Err(TransactionError::TooLarge { size: bytes.len() });
+        }
+        Ok(decode_all("signed transaction", bytes)?)
+    }
+
+    /// Checks chain and signature. Only a [`VerifiedTransaction`] can be applied.
+    pub fn verify(self, genesis: &Hash) -> Result<VerifiedTransaction, TransactionError> {
+        let found = self.transaction.genesis;
+        if found != *genesis {
+            return Err(TransactionError::WrongChain { found, expected: *genesis });
+        }
+        let sender = self.transaction.sender;
+        if !self.signature.verify_in(Domain::Transaction, &self.transaction, &sender) {
+            return Err(TransactionError::BadSignature { sender });
+        }
+        Ok(VerifiedTransaction { id: self.id(), size: self.encoded_size(), transaction: self.transaction })
+    }
+}
+
+/// A transaction whose chain and signature were checked. The fields are private so that there is no other way to get
+/// one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedTransaction {
+    id: Hash,
+    size: usize,
+    transaction: Transaction,
+}
+
+impl VerifiedTransaction {
+    /// Hash of the signed bytes.
+    #[must_use]
+    pub const fn id(&self) -> Hash {
+        self.id
+    }
+
+    /// Size of the signed bytes, for the fee.
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The checked content.
+    #[must_use]
+    pub const fn get(&self) -> &Transaction {
+        &self.transaction
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Nacu, TrackId};
+
+    fn sample(key: &Keypair) -> Transaction {
+        let call = Call::Transfer { to: AccountId([7; 32]), amount: Nacu::new(5) };
+        Transaction {
+            genesis: Hash([1; 32]),
+            sender: key.account(),
+            nonce: Nonce::new(3),
+            valid_until: Height::new(100),
+            call,
+        }
+    }
+
+    #[test]
+    fn a_signed_transaction_survives_the_wire() {
+        let key = Keypair::from_seed(&[4; 32]);
+        let signed = sample(&key).sign(&key);
+        let read = SignedTransaction::from_bytes(&signed.to_bytes()).unwrap();
+        let verified = read.verify(&Hash([1; 32])).unwrap();
+        assert_eq!(verified.get(), &sample(&key));
+        assert_eq!(verified.id(), Hash::of(&signed.to_bytes()));
+    }
+
+    #[test]
+    fn every_field_is_under_the_signature() {
+        let key = Keypair::from_seed(&[4; 32]);
+        let signed = sample(&key).sign(&key);
+        let changes: [fn(&mut Transaction); 4] = [
+            |tx| tx.sender = AccountId([9; 32]),
+            |tx| tx.nonce = Nonce::new(4),
+            |tx| tx.valid_until = Height::new(101),
+            |tx| {
+                tx.call =
+                    Call::Register { track: TrackId::ZERO, hotkey: AccountId([7; 32]), max_price: Nacu::ZERO }
+            },
+        ];
+        for change in changes {
+            let mut forged = signed.clone();
+            change(&mut forged.transaction);
+            assert!(matches!(forged.verify(&Hash([1; 32])), Err(TransactionError::BadSignature { .. })));
+        }
+        assert!(matches!(signed.verify(&Hash([2; 32])), Err(TransactionError::WrongChain { .. })));
+    }
+
+    #[test]
+    fn trailing_or_missing_bytes_are_refused() {
+        let key = Keypair::from_seed(&[4; 32]);
+        let mut bytes = sample(&key).sign(&key).to_bytes();
+        assert!(SignedTransaction::from_bytes(&bytes[..bytes.len() - 1]).is_err());
+        bytes.push(0);
+        assert!(SignedTransaction::from_bytes(&bytes).is_err());
+    }
+}
