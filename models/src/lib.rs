@@ -1,1 +1,39 @@
-//! acumen-models
+//! Language models that answer with a next-token distribution.
+//!
+//! The first-class output here is not text but a normalised distribution over the next token for each of many
+//! documents in lock-step: [`LanguageModel::open`] takes the contexts, [`Session::predict`] gives one distribution per
+//! document, [`Session::advance`] is told what came next. Scoring, sampling and evaluation all stand on these three.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`load`](load()) | a file of any supported format to a model; the file is not trusted |
+//! | `gpt` | byte-level transformer with a key-value cache (libtorch) |
+//! | `torchscript` | any traced `forward(ids[B, T]) -> logits[B, T, V]` (libtorch) |
+//! | [`ngram`] | interpolated Witten-Bell n-gram, without libtorch |
+//! | [`replica`] | one OS thread that owns a model, behind a queue bounded in tokens |
+//! | [`evaluate`], [`generate`], [`inspect`] | what can be done with any model |
+//! | `train` | the training loop of the shipped checkpoints (libtorch) |
+//!
+//! Units: log-probabilities are natural logarithms; losses are nats unless a name says bits per byte.
+
+#![forbid(unsafe_code)]
+
+pub mod corpus;
+mod error;
+pub mod evaluate;
+mod files;
+#[cfg(feature = "libtorch")]
+pub mod gpt;
+mod model;
+pub mod replica;
+#[cfg(feature = "libtorch")]
+mod score;
+#[cfg(feature = "libtorch")]
+mod torch;
+#[cfg(feature = "libtorch")]
+pub mod train;
+mod window;
+
+pub use error::ModelError;
+pub use model::{LanguageModel, LogProbs, ModelInfo, Session, Token, byte_tokens};
+pub use replica::{Load, Replica, ReplicaError, ReplicaLimits, SessionHandle};

@@ -1,0 +1,97 @@
+//! What can go wrong with a model, with the values that explain it and what to do.
+
+use std::path::PathBuf;
+
+/// A failure of a model or of its file. `Clone`, so that one failure can answer many waiting requests.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The file could not be read or written.
+    #[error("{path}: {reason}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        reason: String,
+    },
+    /// The file is larger than the loader may read.
+    #[error(
+        "{path}: {bytes} bytes, more than the {limit} allowed; raise `max_file_bytes` if that is meant"
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// The limit it broke.
+        limit: u64,
+    },
+    /// Nothing here reads this format.
+    #[error(
+        "{path}: not a known model format; expected .safetensors (byte GPT), .pt (TorchScript) or .ngram"
+    )]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The format is known but this build cannot run it.
+    #[error("{path}: needs libtorch, and this build has none; build with the feature `libtorch`")]
+    NoLibtorch {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file's contents are not what its format demands.
+    #[error("{path}: {reason}; the file is damaged or not a model of this kind, fetch it again")]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What was wrong.
+        reason: String,
+    },
+    /// One tensor of the file is not what the configuration demands.
+    #[error("{path}: tensor `{tensor}`: {reason}")]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// What was wrong.
+        reason: String,
+    },
+    /// [`crate::LanguageModel::open`] was called without a document.
+    #[error("a session needs at least one context")]
+    NoDocuments,
+    /// [`crate::Session::advance`] was called with the wrong number of tokens.
+    #[error("{tokens} tokens for {documents} documents; send exactly one for each")]
+    DocumentCount {
+        /// Documents of the session.
+        documents: usize,
+        /// Tokens received.
+        tokens: usize,
+    },
+    /// A token that the vocabulary does not have.
+    #[error("token {token} is outside the vocabulary of {vocab}")]
+    Token {
+        /// The token.
+        token: u32,
+        /// Size of the vocabulary.
+        vocab: u32,
+    },
+    /// The engine failed.
+    #[error("the engine failed: {0}")]
+    Engine(String),
+    /// The model's code panicked; the replica is loading it afresh.
+    #[error("the model panicked and is being loaded again: {0}")]
+    Panicked(String),
+    /// The session is not known to the replica any more.
+    #[error("the session is gone; open it again")]
+    SessionLost,
+    /// A configuration that cannot be used.
+    #[error("{field}: {reason}")]
+    Config {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with its value.
+        reason: String,
+    },
+}

@@ -1,0 +1,231 @@
+//! The bounded queue between callers and the model's thread.
+//!
+//! Invariant: `waiting_tokens` is the sum of the costs in `waiting`; a request is in the queue or owned by the thread,
+//! never both; nothing is answered or dropped while the lock is held, so a caller's waker cannot come back into it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use super::{Load, ReplicaError, ReplicaLimits, SessionHandle};
+use crate::{LogProbs, ModelError, Token};
+
+/// What answers an `open`.
+pub(super) type Opened = Result<(SessionHandle, Vec<LogProbs>), ReplicaError>;
+/// What answers an `advance`.
+pub(super) type Advanced = Result<Vec<LogProbs>, ReplicaError>;
+
+/// Positions of the cache that a session, or the request for one, holds; given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Reservation {
+    used: Arc<AtomicUsize>,
+    positions: usize,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.used.fetch_sub(self.positions, Ordering::AcqRel);
+    }
+}
+
+/// One thing for the model's thread to do.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// Start a session.
+    Open {
+        contexts: Vec<Vec<Token>>,
+        reservation: Reservation,
+        reply: oneshot::Sender<Opened>,
+    },
+    /// Advance one.
+    Advance { id: u64, tokens: Vec<Token>, reply: oneshot::Sender<Advanced> },
+}
+
+impl Request {
+    /// Whether nobody waits for the answer any more.
+    pub(super) fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Open { reply, .. } => reply.is_closed(),
+            Self::Advance { reply, .. } => reply.is_closed(),
+        }
+    }
+}
+
+/// What the thread takes from the queue.
+pub(super) enum Work {
+    /// A request to run.
+    Run(Request),
+    /// Sessions whose handles are gone.
+    Close(Vec<u64>),
+    /// The replica is dropped.
+    Stop,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<(Request, usize)>,
+    waiting_tokens: usize,
+    closed: Vec<u64>,
+    running: bool,
+    ready: bool,
+    stopped: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Queue {
+    limits: ReplicaLimits,
+    reserved: Arc<AtomicUsize>,
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+impl Queue {
+    pub(super) fn new(limits: ReplicaLimits) -> Self {
+        Self {
+            limits,
+            reserved: Arc::default(),
+            state: Mutex::default(),
+            wake: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code below panics with the lock held; if some did, the state is still whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn overloaded(&self) -> ReplicaError {
+        ReplicaError::Overloaded { retry_after_ms: self.limits.retry_after_ms }
+    }
+
+    /// Sets positions aside for a session.
+    pub(super) fn reserve(&self, positions: usize) -> Result<Reservation, ReplicaError> {
+        let limit = self.limits.session_tokens;
+        too_big("contexts", positions, limit, "positions of the cache")?;
+        self.reserved
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
+                used.checked_add(positions).filter(|sum| *sum <= limit)
+            })
+            .map_err(|_| self.overloaded())?;
+        Ok(Reservation { used: Arc::clone(&self.reserved), positions })
+    }
+
+    /// Queues a request that costs so many tokens.
+    pub(super) fn push(&self, request: Request, cost: usize) -> Result<(), ReplicaError> {
+        too_big("tokens", cost, self.limits.waiting_tokens, "tokens in the queue")?;
+        let mut state = self.lock();
+        if state.stopped {
+            return Err(ReplicaError::Dead);
+        }
+        let full = |state: &State| {
+            state.waiting.len() >= self.limits.waiting_requests
+                || state.waiting_tokens.saturating_add(cost) > self.limits.waiting_tokens
+        };
+        let cancelled = if full(&state) { state.take_cancelled() } else { Vec::new() };
+        let result = if full(&state) {
+            Err(self.overloaded())
+        } else {
+            state.waiting_tokens += cost;
+            state.waiting.push_back((request, cost));
+            Ok(())
+        };
+        drop(state);
+        drop(cancelled);
+        self.wake.notify_one();
+        result
+    }
+
+    /// The next thing to do; waits for it.
+    pub(super) fn next(&self) -> Work {
+        let mut state = self.lock();
+        loop {
+            state.running = false;
+            if state.stopped {
+                return Work::Stop;
+            }
+            if !state.closed.is_empty() {
+                return Work::Close(std::mem::take(&mut state.closed));
+            }
+            match state.waiting.pop_front() {
+                Some((request, cost)) => {
+                    state.waiting_tokens -= cost;
+                    state.running = true;
+                    return Work::Run(request);
+                }
+                None => {
+                    state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+
+    /// Ends a session. Costs nothing and is never refused.
+    pub(super) fn close(&self, id: u64) {
+        self.lock().closed.push(id);
+        self.wake.notify_one();
+    }
+
+    /// Ends the thread and drops whatever waits.
+    pub(super) fn stop(&self) {
+        let mut state = self.lock();
+        state.stopped = true;
+        state.ready = false;
+        state.waiting_tokens = 0;
+        let dropped = std::mem::take(&mut state.waiting);
+        drop(state);
+        drop(dropped);
+        self.wake.notify_all();
+    }
+
+    pub(super) fn set_ready(&self, ready: bool) {
+        self.lock().ready = ready;
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.lock().ready
+    }
+
+    /// Why a request was dropped without an answer.
+    pub(super) fn gone(&self) -> ReplicaError {
+        if self.lock().stopped { ReplicaError::Dead } else { ReplicaError::Cancelled }
+    }
+
+    pub(super) fn load(&self) -> Load {
+        let state = self.lock();
+        Load {
+            running: usize::from(state.running),
+            waiting: state.waiting.len(),
+            waiting_tokens: state.waiting_tokens,
+            kv_used: self.reserved.load(Ordering::Acquire),
+            kv_total: self.limits.session_tokens,
+        }
+    }
+}
+
+impl State {
+    /// Takes the requests whose callers have gone out of the queue.
+    fn take_cancelled(&mut self) -> Vec<Request> {
+        let (cancelled, kept): (Vec<_>, Vec<_>) =
+            self.waiting.drain(..).partition(|(request, _)| request.is_cancelled());
+        self.waiting = kept.into();
+        self.waiting_tokens = self.waiting.iter().map(|(_, cost)| cost).sum();
+        cancelled.into_iter().map(|(request, _)| request).collect()
+    }
+}
+
+/// A request that no amount of waiting would let in is refused for good.
+fn too_big(
+    field: &'static str,
+    size: usize,
+    limit: usize,
+    what: &str,
+) -> Result<(), ReplicaError> {
+    if size <= limit {
+        return Ok(());
+    }
+    let reason = format!("needs {size} {what}, and this replica has {limit}; send fewer documents");
+    Err(ModelError::Config { field, reason }.into())
+}

@@ -1,0 +1,67 @@
+//! The loss of a network on whole documents, many windows in one forward pass.
+//!
+//! The result is the loss of a session that steps through each document (see `window`), a few hundred times faster.
+
+use tch::{Kind, TchError, Tensor};
+
+use crate::torch::{dim, ids};
+use crate::window::{Stretch, stretches};
+use crate::{ModelError, Token};
+
+/// Tokens in one forward pass: bounds its memory (logits and activations) to some tens of megabytes.
+const TOKENS_PER_PASS: usize = 8192;
+
+/// Minus the log-probability of every token of every document, in nats. `begin` comes before each document.
+pub(crate) fn documents(
+    forward: &dyn Fn(&Tensor) -> Result<Tensor, TchError>,
+    begin: Token,
+    context: usize,
+    documents: &[Vec<Token>],
+) -> Result<Vec<Vec<f32>>, ModelError> {
+    let _guard = tch::no_grad_guard();
+    let whole: Vec<Vec<Token>> = documents
+        .iter()
+        .map(|document| std::iter::once(begin).chain(document.iter().copied()).collect())
+        .collect();
+    let mut work: Vec<(usize, Stretch)> = Vec::new();
+    for (index, document) in documents.iter().enumerate() {
+        work.extend(stretches(document.len(), context).into_iter().map(|part| (index, part)));
+    }
+    let mut nats: Vec<Vec<f32>> = documents.iter().map(|text| vec![0.0; text.len()]).collect();
+    // Stretches of one length share a pass without padding.
+    work.sort_by_key(|(_, part)| part.end - part.start);
+    for group in work.chunks((TOKENS_PER_PASS / context).max(1)) {
+        score_group(forward, &whole, group, &mut nats)?;
+    }
+    Ok(nats)
+}
+
+fn score_group(
+    forward: &dyn Fn(&Tensor) -> Result<Tensor, TchError>,
+    whole: &[Vec<Token>],
+    group: &[(usize, Stretch)],
+    nats: &mut [Vec<f32>],
+) -> Result<(), ModelError> {
+    let length = group.iter().map(|(_, part)| part.end - part.start).max().unwrap_or(0);
+    let rows = |shift: usize| -> Vec<&[Token]> {
+        group
+            .iter()
+            .map(|(index, part)| &whole[*index][part.start + shift..part.end + shift])
+            .collect()
+    };
+    let targets = ids(&rows(1), length)?;
+    let loss = forward(&ids(&rows(0), length)?)?
+        .f_log_softmax(-1, Kind::Float)?
+        .f_gather(2, &targets.f_unsqueeze(2)?, false)?
+        .f_neg()?
+        .f_contiguous()?;
+    let mut flat = vec![0f32; group.len() * length];
+    let count = flat.len();
+    loss.f_view([dim(count)])?.f_copy_data(&mut flat, count)?;
+    for ((index, part), row) in group.iter().zip(flat.chunks(length.max(1))) {
+        let from = part.scored - part.start;
+        let scored = &row[from..part.end - part.start];
+        nats[*index][part.scored..part.end].copy_from_slice(scored);
+    }
+    Ok(())
+}
