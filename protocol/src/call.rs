@@ -1,4 +1,5 @@
 //! What a transaction can ask of the ledger.
+#![allow(clippy::as_conversions, reason = "the SCALE derive writes a variant's index with `as`")]
 
 use parity_scale_codec::{Decode, Encode};
 

@@ -26,7 +26,7 @@ pub mod certificate;
 pub mod codec;
 pub mod domain;
 pub mod hash;
-//KF
+pub mod keyfile;
 pub mod keys;
 pub mod limits;
 pub mod session;

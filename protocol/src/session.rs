@@ -5,6 +5,7 @@
 //! session key over the transcript that includes it; each answer carries the miner's sr25519 receipt over the
 //! transcript that includes the answer. A message can thus not be dropped, reordered, replayed or moved to another
 //! stream, and a receipt proves question and answer to anybody.
+#![allow(clippy::as_conversions, reason = "the SCALE derive writes a variant's index with `as`")]
 
 use parity_scale_codec::{Decode, Encode};
 

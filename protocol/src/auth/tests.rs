@@ -93,12 +93,14 @@ fn a_broken_store_refuses() {
     assert!(matches!(result, Err(AuthError::Store { .. })));
 }
 
+type Pairs = Vec<(&'static str, String)>;
+
 #[test]
 fn metadata_round_trips_and_its_shape_is_checked() {
     // sr25519 signatures are randomised: keep one.
     let request = signed();
     let pairs = request.to_pairs();
-    let read = |change: &dyn Fn(&mut Vec<(&'static str, String)>)| {
+    let read = |change: &dyn Fn(&mut Pairs)| {
         let mut pairs = pairs.to_vec();
         change(&mut pairs);
         AuthHeaders::from_metadata(|header| {
