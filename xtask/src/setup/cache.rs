@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{self, Command};
 
 use anyhow::{Context, bail};
 
@@ -16,16 +16,20 @@ use super::{pins, say};
 /// (0.5 GB).
 const NEEDED_BYTES: u64 = 1_600_000_000;
 
+/// How the names of unfinished folders begin; the process follows.
+const PARTIAL: &str = "partial-";
+const INCOMING: &str = "incoming-";
+
 /// The folders that set-up works in.
 #[derive(Debug)]
 pub(super) struct Cache {
     /// What is unpacked, under its final name.
     pub(super) libtorch: PathBuf,
-    /// What is being unpacked.
+    /// What is being unpacked, by this process.
     pub(super) partial: PathBuf,
     /// Wheels that have arrived whole.
     pub(super) wheels: PathBuf,
-    /// Wheels that are on their way.
+    /// The wheel that is on its way, to this process.
     pub(super) incoming: PathBuf,
     base: PathBuf,
 }
@@ -41,10 +45,11 @@ impl Cache {
         let base = caches.join("acumen");
         let name = format!("libtorch-{}-{}", pins::LIBTORCH_VERSION, std::env::consts::ARCH);
         Ok(Self {
-            partial: base.join(format!("{name}.partial")),
+            // Named by process: a child that outlives a killed set-up must not write into the next one's folder.
+            partial: base.join(format!("{PARTIAL}{}", process::id())),
+            incoming: base.join(format!("{INCOMING}{}", process::id())),
             libtorch: base.join(name),
             wheels: base.join("wheels"),
-            incoming: base.join("wheels.incoming"),
             base,
         })
     }
@@ -65,10 +70,22 @@ impl Cache {
         Ok(file)
     }
 
-    /// Removes what an interrupted set-up has left half done; whole wheels stay.
+    /// Removes what interrupted set-ups have left half done; whole wheels stay. To be called under the lock.
+    ///
+    /// Not being able to is no reason to stop: a child of a killed set-up may still be writing there, and the next
+    /// call removes it.
     pub(super) fn clear_leftovers(&self) -> anyhow::Result<()> {
-        remove_folder(&self.partial)?;
-        remove_folder(&self.incoming)
+        let context = || format!("cannot list {}", self.base.display());
+        for entry in fs::read_dir(&self.base).with_context(context)? {
+            let entry = entry.with_context(context)?;
+            let name = entry.file_name();
+            if [PARTIAL, INCOMING].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+                if let Err(error) = remove_folder(&entry.path()) {
+                    say(&format!("{error:#}; leaving it for the next time"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Removes the wheels, which nothing needs once libtorch is assembled.
@@ -172,12 +189,13 @@ mod tests {
     fn whole_wheels_survive_an_interrupted_set_up() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::locate(Some(folder.path().into()), None).unwrap();
-        for path in [&cache.partial, &cache.incoming, &cache.wheels] {
+        let others = [cache.base.join("partial-1"), cache.base.join("incoming-1")];
+        for path in others.iter().chain([&cache.partial, &cache.incoming, &cache.wheels, &cache.libtorch]) {
             create_folder(path).unwrap();
         }
         cache.clear_leftovers().unwrap();
-        assert!(cache.wheels.exists());
-        assert!(!cache.partial.exists() && !cache.incoming.exists());
+        assert!(cache.wheels.exists() && cache.libtorch.exists());
+        assert_eq!(fs::read_dir(&cache.base).unwrap().count(), 2);
     }
 
     #[test]

@@ -92,40 +92,42 @@ fn use_pinned(root: &Path, options: &SetupOptions) -> anyhow::Result<()> {
     pins::require_pinned_platform(env::consts::OS, env::consts::ARCH)?;
     let started = Instant::now();
     let cache = Cache::locate(env::var_os("XDG_CACHE_HOME"), env::var_os("HOME"))?;
-    if is_ready(&cache, options)? {
-        return link::point(root, &cache.libtorch);
-    }
-    let _lock = cache.lock()?;
-    // Another set-up may have finished while this one waited.
-    if !is_ready(&cache, options)? {
-        tools::require_python()?;
-        cache.clear_leftovers()?;
-        cache.require_space()?;
-        let wheels = fetch::all(&cache)?;
-        assemble::assemble(&cache, &wheels)?;
-        if !options.keep_wheels {
-            cache.remove_wheels()?;
+    if state(&cache, options)? != State::Complete {
+        let _lock = cache.lock()?;
+        // Another set-up may have finished while this one waited.
+        let state = state(&cache, options)?;
+        if state != State::Complete {
+            make(&cache, state, options)?;
         }
     }
     link::point(root, &cache.libtorch)?;
+    let seconds = started.elapsed().as_secs_f64();
     say(&format!(
-        "libtorch {} is ready in {} after {:.0} s",
+        "libtorch {} is ready in {} ({seconds:.1} s)",
         pins::LIBTORCH_VERSION,
-        cache.libtorch.display(),
-        started.elapsed().as_secs_f64()
+        cache.libtorch.display()
     ));
     Ok(())
 }
 
-fn is_ready(cache: &Cache, options: &SetupOptions) -> anyhow::Result<bool> {
-    match marker::inspect(&cache.libtorch, &pins::recipe(), options.verify)? {
-        State::Complete => Ok(true),
-        State::Absent => Ok(false),
-        State::Damaged(why) => {
-            say(&format!("{} is not usable ({why}): assembling it again", cache.libtorch.display()));
-            Ok(false)
-        }
+fn state(cache: &Cache, options: &SetupOptions) -> anyhow::Result<State> {
+    marker::inspect(&cache.libtorch, &pins::recipe(), options.verify)
+}
+
+/// Fetches and assembles; to be called under the lock.
+fn make(cache: &Cache, state: State, options: &SetupOptions) -> anyhow::Result<()> {
+    if let State::Damaged(why) = state {
+        say(&format!("{} is not usable ({why}): assembling it again", cache.libtorch.display()));
     }
+    tools::require_python()?;
+    cache.clear_leftovers()?;
+    cache.require_space()?;
+    let wheels = fetch::all(cache)?;
+    assemble::assemble(cache, &wheels)?;
+    if !options.keep_wheels {
+        cache.remove_wheels()?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
