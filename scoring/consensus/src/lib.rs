@@ -44,6 +44,8 @@ pub use error::Error;
 pub use input::{EpochInput, EpochOutput, Neuron};
 pub use params::{LiquidAlpha, Params};
 #[cfg(test)]
+mod tests_support;
+#[cfg(all(test, feature = "case"))]
 mod vectors;
 
 pub use sparse::{MAX_NEURONS, SparseRows};

@@ -40,13 +40,13 @@ impl<'a> Targets<'a> {
 }
 
 /// An entry within consensus; one clipped to zero is dropped, an explicit zero stays.
-pub(super) fn clip(w: Fix, consensus: Fix) -> Option<Fix> {
+pub(crate) fn clip(w: Fix, consensus: Fix) -> Option<Fix> {
     (consensus > ZERO || w <= consensus).then(|| w.min(consensus))
 }
 
 /// `a + ratio · (b - a)`, where `ratio` of zero and one give the entries themselves and anything in
 /// between only what is above zero.
-pub(super) fn interpolate(a: Fix, b: Option<Fix>, ratio: Fix) -> Option<Fix> {
+pub(crate) fn interpolate(a: Fix, b: Option<Fix>, ratio: Fix) -> Option<Fix> {
     if ratio == ZERO {
         return Some(a);
     }

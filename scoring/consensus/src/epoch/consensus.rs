@@ -97,7 +97,8 @@ struct Columns {
 
 impl Columns {
     fn new(weights: &Weights<'_>, stake: &[Fix]) -> Self {
-        let voters = || (0u16..).zip(stake).filter(|&(_, &s)| s > ZERO);
+        // Inclusive: the open range would overflow when it steps past the last uid.
+        let voters = || (0..=u16::MAX).zip(stake).filter(|&(_, &s)| s > ZERO);
         let entries = |i: u16| weights.raw_row(usize::from(i)).filter(|&(_, w)| w > 0);
         let mut next = vec![0usize; weights.n().saturating_add(1)];
         for (i, _) in voters() {
@@ -144,4 +145,20 @@ fn counts_to_starts(counts: &mut [usize]) -> usize {
         *count = start;
         next
     })
+}
+
+/// The median of one dense column, for the vectors.
+#[cfg(test)]
+pub(crate) fn median_of(stake: &[Fix], score: &[Fix], kappa: Fix) -> Fix {
+    let electorate = Electorate::new(stake, kappa);
+    let mut votes: Vec<Vote> = (0..=u16::MAX)
+        .zip(score)
+        .filter(|&(i, &value)| value > ZERO && at(&electorate.stake, i) > ZERO)
+        .map(|(voter, &value)| Vote {
+            value,
+            stake: at(&electorate.stake, voter),
+            voter,
+        })
+        .collect();
+    electorate.median(&mut votes)
 }

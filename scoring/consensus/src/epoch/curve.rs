@@ -52,7 +52,7 @@ impl Curve {
 }
 
 /// `e^x`, with `x` cut to ±20.
-pub(super) fn exp(x: Fix) -> Fix {
+pub(crate) fn exp(x: Fix) -> Fix {
     if x == ZERO {
         return ONE;
     }

@@ -105,7 +105,7 @@ fn follow_liquid(targets: &Targets<'_>, old: &OldBonds<'_>, curve: &Curve, i: us
 }
 
 /// `alpha · new + (1 - alpha) · old`, at most one.
-pub(super) fn capped_average(alpha: Fix, new: Fix, old: Fix) -> Fix {
+pub(crate) fn capped_average(alpha: Fix, new: Fix, old: Fix) -> Fix {
     let kept = mul(ONE.saturating_sub(alpha), old);
     kept.saturating_add(mul(alpha, new)).min(ONE)
 }

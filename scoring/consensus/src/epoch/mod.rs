@@ -72,5 +72,15 @@ fn stored_bonds(rows: &[BondRow], keep: &[bool]) -> SparseRows {
     built
 }
 
+/// What the vectors of single functions run.
+#[cfg(all(test, feature = "case"))]
+pub(crate) mod internals {
+    pub(crate) use super::bonds::{clip, interpolate};
+    pub(crate) use super::consensus::median_of as median;
+    pub(crate) use super::curve::exp;
+    pub(crate) use super::dividends::capped_average;
+    pub(crate) use super::stake::top_k;
+}
+
 #[cfg(test)]
 mod tests;

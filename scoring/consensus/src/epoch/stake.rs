@@ -68,7 +68,7 @@ fn permit_owner(permits: &mut [bool], owner: Option<u16>) {
 
 /// Marks the `k` largest elements, zeros never. Of equals the higher index wins: the lowest `n - k`
 /// of an ascending stable sort fall out.
-pub(super) fn top_k(xs: &[Fix], k: usize) -> Vec<bool> {
+pub(crate) fn top_k(xs: &[Fix], k: usize) -> Vec<bool> {
     let mut chosen: Vec<bool> = xs.iter().map(|&x| x != ZERO).collect();
     let mut order: Vec<(Fix, usize)> = xs.iter().copied().zip(0..).collect();
     order.sort_unstable();
