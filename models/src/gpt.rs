@@ -4,7 +4,7 @@
 //! hand in. It names no size that depends on the batch or on the number of positions, so that a trace of it accepts any.
 //! Every document begins with [`BEGIN`], a newline that callers do not send.
 
-
+mod cache;
 mod file;
 mod session;
 
@@ -147,6 +147,31 @@ impl Gpt {
         let norm = take("norm")?;
         let (cos, sin) = rotary_tables(&config)?;
         Ok(Self { config, embedding, layers, norm, cos, sin })
+    }
+
+    /// The same network with every weight passed through `change`.
+    pub(crate) fn map(
+        &self,
+        change: &dyn Fn(&Tensor) -> Result<Tensor, TchError>,
+    ) -> Result<Self, TchError> {
+        let layers = self.layers.iter().map(|layer| {
+            Ok(Layer {
+                attention_norm: change(&layer.attention_norm)?,
+                qkv: change(&layer.qkv)?,
+                attention_out: change(&layer.attention_out)?,
+                feed_norm: change(&layer.feed_norm)?,
+                gate_up: change(&layer.gate_up)?,
+                down: change(&layer.down)?,
+            })
+        });
+        Ok(Self {
+            config: self.config,
+            embedding: change(&self.embedding)?,
+            layers: layers.collect::<Result<_, TchError>>()?,
+            norm: change(&self.norm)?,
+            cos: self.cos.shallow_clone(),
+            sin: self.sin.shallow_clone(),
+        })
     }
 
     /// Logits `[batch, positions, vocab]` of whole sequences from their beginning.

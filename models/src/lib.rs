@@ -19,21 +19,30 @@
 #![forbid(unsafe_code)]
 
 pub mod corpus;
+mod documents;
 mod error;
 pub mod evaluate;
 mod files;
+pub mod generate;
 #[cfg(feature = "libtorch")]
 pub mod gpt;
+pub mod inspect;
+mod load;
 mod model;
+pub mod ngram;
+pub mod recipe;
 pub mod replica;
 #[cfg(feature = "libtorch")]
 mod score;
 #[cfg(feature = "libtorch")]
 mod torch;
 #[cfg(feature = "libtorch")]
+pub mod torchscript;
+#[cfg(feature = "libtorch")]
 pub mod train;
 mod window;
 
 pub use error::ModelError;
+pub use load::{LoadOptions, load};
 pub use model::{LanguageModel, LogProbs, ModelInfo, Session, Token, byte_tokens};
 pub use replica::{Load, Replica, ReplicaError, ReplicaLimits, SessionHandle};

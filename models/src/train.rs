@@ -15,9 +15,9 @@ use tch::nn::{self, OptimizerConfig};
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::evaluate::{Losses, bits_per_byte};
-use crate::gpt::{self, BEGIN, Gpt, GptConfig, VOCAB};
+use crate::gpt::{self, BEGIN, Gpt, GptConfig, GptModel, VOCAB};
 use crate::torch::{self, dim};
-use crate::{ModelError, Token, score};
+use crate::{ModelError, Token, files, score, torchscript};
 
 /// What to train, on what, for how long. Paths are relative to the working directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ use crate::{ModelError, Token, score};
 pub struct TrainConfig {
     /// Name in the file and in reports.
     pub name: String,
-    /// Where the checkpoint goes.
+    /// Where the checkpoint goes: `.safetensors`, or `.pt` for a traced TorchScript module.
     pub output: PathBuf,
     /// Shape of the network.
     pub model: GptConfig,
@@ -96,10 +96,25 @@ pub fn run(
         score::documents(&|ids| gpt.logits(ids), BEGIN, config.model.context, documents)
     };
     let losses = bits_per_byte(&score, &heldout, usize::MAX, usize::MAX)?;
-    let card = card(config, &data, losses);
-    let variables: Vec<(String, Tensor)> = store.variables().into_iter().collect();
-    gpt::write(&config.output, &config.name, config.model, card, &variables)?;
+    save(config, &store, card(config, &data, losses))?;
     Ok(losses)
+}
+
+/// A traced module is made from the native file, so that both have the same rounded weights.
+fn save(
+    config: &TrainConfig,
+    store: &nn::VarStore,
+    card: serde_json::Value,
+) -> Result<(), ModelError> {
+    let variables: Vec<(String, Tensor)> = store.variables().into_iter().collect();
+    if config.output.extension().is_none_or(|extension| extension != "pt") {
+        return gpt::write(&config.output, &config.name, config.model, card, &variables);
+    }
+    let native = config.output.with_extension("safetensors");
+    gpt::write(&native, &config.name, config.model, card, &variables)?;
+    let model = GptModel::read(&native, u64::MAX)?;
+    torchscript::export(&model, &config.name, &config.output)?;
+    std::fs::remove_file(&native).map_err(|error| files::io(&native, &error))
 }
 
 fn check(config: &TrainConfig) -> Result<(), ModelError> {

@@ -65,8 +65,7 @@ impl Automaton {
         let words = &self.states[state].words;
         let total: f64 = words.iter().map(|(_, weight)| f64::from(*weight)).sum();
         for (word, (_, weight)) in words.iter().enumerate() {
-            *belief.entry((state, word, 0)).or_insert(0.0) +=
-                probability * f64::from(*weight) / total;
+            *belief.entry((state, word, 0)).or_insert(0.0) += probability * f64::from(*weight) / total;
         }
     }
 

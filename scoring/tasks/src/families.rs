@@ -7,11 +7,10 @@ use crate::draw::{below, distinct};
 
 /// Words of a document's invented lexicon.
 const LEXICON_WORDS: usize = 6;
-/// Weights of a word's successors: two of them follow nearly always, so that one look back tells a lot.
-const SUCCESSOR_WEIGHTS: [u32; 3] = [12, 5, 1];
+/// Weights of a word's successors: few and uneven, so that one look back tells a lot.
+const SUCCESSOR_WEIGHTS: [u32; 3] = [9, 5, 2];
 /// Sounds that invented words are made of.
-const ONSETS: [&str; 16] =
-    ["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "ch", "st"];
+const ONSETS: [&str; 16] = ["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "ch", "st"];
 const VOWELS: [&str; 6] = ["a", "e", "i", "o", "u", "ai"];
 
 /// Invented words of two or three syllables in a secret Markov chain.
@@ -23,18 +22,24 @@ pub(crate) fn lexicon(rng: &mut ChaCha20Rng) -> Automaton {
             words.push(word);
         }
     }
-    let all: Vec<usize> = (0..LEXICON_WORDS).collect();
     let states = words
         .iter()
-        .map(|word| State {
+        .enumerate()
+        .map(|(at, word)| State {
             words: vec![(format!("{word} ").into_bytes(), 1)],
-            next: distinct(rng, &all, SUCCESSOR_WEIGHTS.len())
-                .into_iter()
-                .zip(SUCCESSOR_WEIGHTS)
-                .collect(),
+            next: successors(rng, at),
         })
         .collect();
     Automaton { states }
+}
+
+/// The next word around a ring, so that every word can be reached, and two more; never the word itself.
+fn successors(rng: &mut ChaCha20Rng, at: usize) -> Vec<(usize, u32)> {
+    let next = (at + 1) % LEXICON_WORDS;
+    let others: Vec<usize> = (0..LEXICON_WORDS).filter(|other| *other != at && *other != next).collect();
+    let mut all = vec![next];
+    all.extend(distinct(rng, &others, SUCCESSOR_WEIGHTS.len() - 1));
+    all.into_iter().zip(distinct(rng, &SUCCESSOR_WEIGHTS, SUCCESSOR_WEIGHTS.len())).collect()
 }
 
 fn invent(rng: &mut ChaCha20Rng) -> String {
@@ -53,21 +58,45 @@ const WORDS_PER_CLASS: usize = 3;
 const WORD_WEIGHTS: [u32; WORDS_PER_CLASS] = [6, 3, 1];
 
 const NOUNS: [&str; 24] = [
-    "anchor", "baker", "candle", "doctor", "engine", "farmer", "garden", "hammer", "island",
-    "judge", "kettle", "lantern", "miller", "needle", "orchard", "painter", "quarry", "river",
-    "sailor", "tailor", "uncle", "village", "window", "yard",
+    "anchor", "baker", "candle", "doctor", "engine", "farmer", "garden", "hammer", "island", "judge",
+    "kettle", "lantern", "miller", "needle", "orchard", "painter", "quarry", "river", "sailor", "tailor",
+    "uncle", "village", "window", "yard",
 ];
 const ADJECTIVES: [&str; 16] = [
     "ancient", "bright", "clever", "distant", "empty", "famous", "gentle", "heavy", "idle", "jolly",
     "little", "narrow", "patient", "quiet", "rusty", "silver",
 ];
 const VERBS: [&str; 16] = [
-    "admires", "borrows", "carries", "draws", "enters", "finds", "guards", "hides", "ignores",
-    "keeps", "leaves", "mends", "notices", "opens", "paints", "remembers",
+    "admires",
+    "borrows",
+    "carries",
+    "draws",
+    "enters",
+    "finds",
+    "guards",
+    "hides",
+    "ignores",
+    "keeps",
+    "leaves",
+    "mends",
+    "notices",
+    "opens",
+    "paints",
+    "remembers",
 ];
 const ADVERBS: [&str; 12] = [
-    "again", "at dawn", "by chance", "every day", "for a while", "gladly", "in silence", "now",
-    "once more", "slowly", "today", "without fear",
+    "again",
+    "at dawn",
+    "by chance",
+    "every day",
+    "for a while",
+    "gladly",
+    "in silence",
+    "now",
+    "once more",
+    "slowly",
+    "today",
+    "without fear",
 ];
 
 /// Sentences `the [adjective] noun verb the [adjective] noun [adverb].` with the document's own words.
@@ -95,12 +124,7 @@ pub(crate) fn grammar(rng: &mut ChaCha20Rng) -> Automaton {
     Automaton { states }
 }
 
-fn class(
-    rng: &mut ChaCha20Rng,
-    items: &[&str],
-    before: &str,
-    after: &str,
-) -> Vec<(Vec<u8>, u32)> {
+fn class(rng: &mut ChaCha20Rng, items: &[&str], before: &str, after: &str) -> Vec<(Vec<u8>, u32)> {
     distinct(rng, items, WORDS_PER_CLASS)
         .into_iter()
         .map(|item| format!("{before}{item}{after}").into_bytes())
@@ -118,9 +142,8 @@ pub(crate) fn arithmetic(rng: &mut ChaCha20Rng) -> Automaton {
     let step = 1 + below(rng, LARGEST_STEP);
     let lines = (0..100)
         .map(|first| {
-            let numbers: Vec<String> = (0..NUMBERS_PER_LINE)
-                .map(|place| format!("{:02}", (first + place * step) % 100))
-                .collect();
+            let numbers: Vec<String> =
+                (0..NUMBERS_PER_LINE).map(|place| format!("{:02}", (first + place * step) % 100)).collect();
             (format!("{}\n", numbers.join(" ")).into_bytes(), 1)
         })
         .collect();
