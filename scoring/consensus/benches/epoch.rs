@@ -59,21 +59,13 @@ fn input(n: usize, validators: usize, weights: usize) -> EpochInput {
 
 fn epochs(criterion: &mut Criterion) {
     let plain = Params::default();
-    let liquid = Params {
-        liquid_alpha: Some(LiquidAlpha::default()),
-        ..plain.clone()
-    };
-    let half = Params {
-        bonds_penalty: 32_768,
-        ..plain.clone()
-    };
+    let liquid = Params { liquid_alpha: Some(LiquidAlpha::default()), ..plain.clone() };
+    let half = Params { bonds_penalty: 32_768, ..plain.clone() };
     let forms = [("plain", &plain), ("liquid", &liquid), ("penalty_half", &half)];
     for (n, validators, weights) in [(256, 64, 192), (4_096, 64, 1_000), (16_384, 256, 4_000)] {
         let input = input(n, validators, weights);
         let mut group = criterion.benchmark_group(format!("epoch_{n}_{validators}x{weights}"));
-        group.throughput(criterion::Throughput::Elements(
-            (validators * weights) as u64,
-        ));
+        group.throughput(criterion::Throughput::Elements((validators * weights) as u64));
         for (name, params) in forms {
             group.bench_with_input(BenchmarkId::from_parameter(name), params, |b, params| {
                 b.iter(|| epoch(params, &input).unwrap());

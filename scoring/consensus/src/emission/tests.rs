@@ -76,10 +76,7 @@ fn emission_halves_on_the_exact_unit() {
 #[test]
 fn the_default_split_is_18_41_41() {
     let split = split_epoch(1_000_000_000, OWNER_CUT);
-    assert_eq!(
-        split,
-        EpochSplit { owner: 179_995_422, servers: 410_002_289, validators: 410_002_289 }
-    );
+    assert_eq!(split, EpochSplit { owner: 179_995_422, servers: 410_002_289, validators: 410_002_289 });
 }
 
 #[test]

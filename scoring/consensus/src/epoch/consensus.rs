@@ -154,11 +154,7 @@ pub(crate) fn median_of(stake: &[Fix], score: &[Fix], kappa: Fix) -> Fix {
     let mut votes: Vec<Vote> = (0..=u16::MAX)
         .zip(score)
         .filter(|&(i, &value)| value > ZERO && at(&electorate.stake, i) > ZERO)
-        .map(|(voter, &value)| Vote {
-            value,
-            stake: at(&electorate.stake, voter),
-            voter,
-        })
+        .map(|(voter, &value)| Vote { value, stake: at(&electorate.stake, voter), voter })
         .collect();
     electorate.median(&mut votes)
 }

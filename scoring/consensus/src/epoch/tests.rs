@@ -6,9 +6,7 @@ use crate::{EpochInput, EpochOutput, Error, LiquidAlpha, Neuron, Params, SparseR
 
 /// A network large enough to be split among threads, with every value different.
 fn busy(n: usize, validators: usize) -> EpochInput {
-    let stakes: Vec<u64> = (0..n)
-        .map(|i| if i < validators { 1_000 + 37 * i as u64 } else { 0 })
-        .collect();
+    let stakes: Vec<u64> = (0..n).map(|i| if i < validators { 1_000 + 37 * i as u64 } else { 0 }).collect();
     let permitted: Vec<usize> = (0..validators).collect();
     let mut input = network(&stakes, &permitted);
     input.weights = spread(n, validators, 7);
@@ -159,7 +157,7 @@ fn as_many_neurons_as_uids() {
     input.bonds = SparseRows::new(n, vec![vec![(1, u16::MAX)]; n]).unwrap();
     for params in forms() {
         let out = epoch(&params, &input).unwrap();
-        assert_eq!(out.validator_trust[0], 65_533);
+        assert_eq!(out.validator_trust[0], 65_534);
         assert_eq!(out.dividends[0], u16::MAX);
         let miners = &out.server_emission[1..];
         assert!(miners.iter().all(|&e| e == miners[0] && e > 0));
@@ -220,10 +218,7 @@ fn bad_input_is_named() {
     let size = |rows| Error::RowCount { n: 2, rows };
     assert_eq!(refused(&|i, _| i.weights = rows(3, &[])), size(3));
     assert_eq!(refused(&|i, _| i.bonds = rows(1, &[])), size(1));
-    assert_eq!(
-        refused(&|i, _| i.owner_uid = Some(2)),
-        Error::OwnerOutOfRange { owner: 2, n: 2 }
-    );
+    assert_eq!(refused(&|i, _| i.owner_uid = Some(2)), Error::OwnerOutOfRange { owner: 2, n: 2 });
     assert_eq!(
         refused(&|_, p| p.bonds_moving_average = 1_000_001),
         Error::BondsMovingAverage { ppm: 1_000_001 }
@@ -241,9 +236,17 @@ fn bad_input_is_named() {
 fn results_have_one_element_per_uid() {
     let out: EpochOutput = epoch(&Params::default(), &busy(33, 5)).unwrap();
     let lengths = [
-        out.consensus.len(), out.incentive.len(), out.dividends.len(), out.validator_trust.len(),
-        out.stake_weight.len(), out.active.len(), out.validator_permits.len(), out.bonds.n(),
-        out.server_emission.len(), out.validator_emission.len(), out.emission.len(),
+        out.consensus.len(),
+        out.incentive.len(),
+        out.dividends.len(),
+        out.validator_trust.len(),
+        out.stake_weight.len(),
+        out.active.len(),
+        out.validator_permits.len(),
+        out.bonds.n(),
+        out.server_emission.len(),
+        out.validator_emission.len(),
+        out.emission.len(),
     ];
     assert_eq!(lengths, [33; 11]);
 }

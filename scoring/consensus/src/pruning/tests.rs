@@ -3,12 +3,7 @@
 use super::*;
 
 fn slot(uid: u16, emission: u64, block_at_registration: u64) -> Candidate {
-    Candidate {
-        uid,
-        emission,
-        block_at_registration,
-        protected: false,
-    }
+    Candidate { uid, emission, block_at_registration, protected: false }
 }
 
 #[test]

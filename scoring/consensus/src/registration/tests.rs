@@ -29,14 +29,8 @@ fn a_registration_costs_the_next_one_26_percent_more() {
 
 #[test]
 fn a_rule_that_cannot_hold_is_refused() {
-    assert_eq!(
-        PriceRule::new(2, 1, 360, 1_260_000),
-        Err(RegistrationError::Bounds { min: 2, max: 1 })
-    );
-    assert_eq!(
-        PriceRule::new(1, 2, 360, 999_999),
-        Err(RegistrationError::Multiplier { ppm: 999_999 })
-    );
+    assert_eq!(PriceRule::new(2, 1, 360, 1_260_000), Err(RegistrationError::Bounds { min: 2, max: 1 }));
+    assert_eq!(PriceRule::new(1, 2, 360, 999_999), Err(RegistrationError::Multiplier { ppm: 999_999 }));
 }
 
 proptest! {

@@ -26,10 +26,7 @@ fn a_broken_row_is_named() {
         );
     }
     assert_eq!(refused(2, vec![vec![]]), Error::RowCount { n: 2, rows: 1 });
-    assert_eq!(
-        refused(65_536, vec![]),
-        Error::TooManyNeurons { n: 65_536, max: 65_535 }
-    );
+    assert_eq!(refused(65_536, vec![]), Error::TooManyNeurons { n: 65_536, max: 65_535 });
 }
 
 #[test]

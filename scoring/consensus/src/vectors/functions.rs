@@ -35,9 +35,7 @@ pub(super) fn col_clip(case: &Value) {
     let expected = case["expected"]["matrix"].as_array().unwrap();
     for (row, expected) in rows.iter().zip(expected) {
         let pairs = list(row).into_iter().zip(&threshold);
-        let clipped: Vec<Fix> = pairs
-            .map(|(w, &c)| internals::clip(w, c).unwrap_or(ZERO))
-            .collect();
+        let clipped: Vec<Fix> = pairs.map(|(w, &c)| internals::clip(w, c).unwrap_or(ZERO)).collect();
         assert_eq!(clipped, list(expected));
     }
     assert_eq!(internals::clip(ONE, ZERO), None, "clipped to zero");
@@ -83,9 +81,8 @@ pub(super) fn sigmoid(case: &Value) {
 pub(super) fn interpolate(case: &Value) {
     for case in cases(case) {
         let ratio = fix(&case["ratio"]);
-        let flat = |name: &str| -> Vec<Fix> {
-            case[name].as_array().unwrap().iter().flat_map(list).collect()
-        };
+        let flat =
+            |name: &str| -> Vec<Fix> { case[name].as_array().unwrap().iter().flat_map(list).collect() };
         let eps = fix(&case["eps"]);
         let expected = flat("expected");
         for ((a, b), expected) in flat("a").into_iter().zip(flat("b")).zip(expected) {

@@ -55,9 +55,5 @@ fn every_vector_of_the_folder() {
 
 /// A list of unsigned integers.
 fn integers(list: &Value) -> Vec<u64> {
-    list.as_array()
-        .unwrap()
-        .iter()
-        .map(|x| x.as_u64().unwrap())
-        .collect()
+    list.as_array().unwrap().iter().map(|x| x.as_u64().unwrap()).collect()
 }

@@ -22,10 +22,7 @@ fn commit_reveal_mask() {
     let masked = epoch(&Params::default(), &input).unwrap();
     assert_eq!(masked.incentive, [0, 65_535, 0, 0]);
 
-    let off = Params {
-        commit_reveal: false,
-        ..Params::default()
-    };
+    let off = Params { commit_reveal: false, ..Params::default() };
     let open = epoch(&off, &input).unwrap();
     assert!(open.incentive[1..].iter().all(|&share| share > 0));
 }
@@ -37,14 +34,9 @@ fn deregistered_bonds() {
     input.weights = rows(4, &[(0, row), (1, row)]);
     let params = Params::default();
     let before = epoch(&params, &input).unwrap();
-    let bond = |out: &crate::EpochOutput, j: u16| {
-        out.bonds.row(0).find(|&(uid, _)| uid == j).unwrap().1
-    };
+    let bond = |out: &crate::EpochOutput, j: u16| out.bonds.row(0).find(|&(uid, _)| uid == j).unwrap().1;
     input.bonds = before.bonds.clone();
-    input.neurons[3] = Neuron {
-        block_at_registration: input.block,
-        ..Neuron::default()
-    };
+    input.neurons[3] = Neuron { block_at_registration: input.block, ..Neuron::default() };
     input.last_tempo = Some(input.block);
     input.block += 10;
     input.neurons[0].last_update = input.block;

@@ -33,9 +33,7 @@ fn quotient(a: F, b: F) -> F {
 
 fn normalized(xs: &[F]) -> Vec<F> {
     let total: F = xs.iter().sum();
-    xs.iter()
-        .map(|&x| if total == f(0) { x } else { quotient(x, total) })
-        .collect()
+    xs.iter().map(|&x| if total == f(0) { x } else { quotient(x, total) }).collect()
 }
 
 fn u16_of(x: F) -> u16 {
@@ -60,11 +58,7 @@ pub(crate) fn epoch(p: &Params, input: &EpochInput) -> Expected {
     let kappa = quotient(f(p.kappa), f(u16::MAX));
     let consensus = medians(&voting, &weights, kappa);
     let clipped = map(&weights, |_, j, w| {
-        if w > consensus[j] && consensus[j] == f(0) {
-            None
-        } else {
-            Some(w.min(consensus[j]))
-        }
+        if w > consensus[j] && consensus[j] == f(0) { None } else { Some(w.min(consensus[j])) }
     });
     let trust: Vec<F> = clipped.iter().map(|row| row.iter().flatten().sum()).collect();
     let ranks: Vec<F> = (0..stake.len())
@@ -108,19 +102,14 @@ fn stake_shares(p: &Params, input: &EpochInput) -> Vec<F> {
         })
         .collect();
     let total: I64F64 = counted.iter().sum();
-    counted
-        .iter()
-        .map(|&s| F::saturating_from_num(s.checked_div(total).unwrap_or_default()))
-        .collect()
+    counted.iter().map(|&s| F::saturating_from_num(s.checked_div(total).unwrap_or_default())).collect()
 }
 
 fn permits(p: &Params, input: &EpochInput, stake: &[F]) -> (Vec<bool>, Vec<bool>) {
     let mut old: Vec<bool> = input.neurons.iter().map(|neuron| neuron.permit).collect();
     let mut next = vec![false; stake.len()];
     for _ in 0..p.max_allowed_validators {
-        let best = (0..stake.len())
-            .filter(|&i| !next[i] && stake[i] > f(0))
-            .max_by_key(|&i| (stake[i], i));
+        let best = (0..stake.len()).filter(|&i| !next[i] && stake[i] > f(0)).max_by_key(|&i| (stake[i], i));
         if let Some(best) = best {
             next[best] = true;
         }
@@ -164,9 +153,7 @@ fn weights(p: &Params, input: &EpochInput, permits: &[bool]) -> Table {
         keep.then_some(w)
     });
     let sums: Vec<F> = masked.iter().map(|row| row.iter().flatten().sum()).collect();
-    map(&masked, |i, _, w| {
-        Some(if sums[i] > f(0) { quotient(w, sums[i]) } else { w })
-    })
+    map(&masked, |i, _, w| Some(if sums[i] > f(0) { quotient(w, sums[i]) } else { w }))
 }
 
 fn medians(voting: &[F], weights: &Table, kappa: F) -> Vec<F> {
@@ -216,9 +203,7 @@ fn followed(p: &Params, weights: &Table, clipped: &Table) -> Table {
 }
 
 fn old_bonds(p: &Params, input: &EpochInput) -> Table {
-    let horizon = input
-        .last_tempo
-        .unwrap_or(input.block.saturating_sub(input.tempo));
+    let horizon = input.last_tempo.unwrap_or(input.block.saturating_sub(input.tempo));
     map(&load(&input.bonds), |_, j, b| {
         let reset = p.bonds_reset && input.neurons[j].bonds_reset;
         (input.neurons[j].block_at_registration < horizon && !reset).then_some(b)
@@ -227,12 +212,8 @@ fn old_bonds(p: &Params, input: &EpochInput) -> Table {
 
 fn column_normalized(t: &Table) -> Table {
     let n = t.len();
-    let sums: Vec<F> = (0..n)
-        .map(|j| (0..n).filter_map(|i| t[i][j]).fold(f(0), F::saturating_add))
-        .collect();
-    map(t, |_, j, x| {
-        Some(if sums[j] == f(0) { x } else { quotient(x, sums[j]) })
-    })
+    let sums: Vec<F> = (0..n).map(|j| (0..n).filter_map(|i| t[i][j]).fold(f(0), F::saturating_add)).collect();
+    map(t, |_, j, x| Some(if sums[j] == f(0) { x } else { quotient(x, sums[j]) }))
 }
 
 fn fresh(p: &Params) -> F {
@@ -288,37 +269,23 @@ fn yuma3(
         average(fresh(p), new, &old)
     };
     let earned = earned(&column_normalized(&bonds), incentive);
-    let dividends: Vec<F> = earned
-        .iter()
-        .zip(voting)
-        .map(|(e, &s)| e.checked_mul(s).unwrap())
-        .collect();
+    let dividends: Vec<F> = earned.iter().zip(voting).map(|(e, &s)| e.checked_mul(s).unwrap()).collect();
     (bonds, normalized(&dividends))
 }
 
-fn original(
-    p: &Params,
-    new: &Table,
-    old: &Table,
-    incentive: &[F],
-    voting: &[F],
-) -> (Table, Vec<F>) {
+fn original(p: &Params, new: &Table, old: &Table, incentive: &[F], voting: &[F]) -> (Table, Vec<F>) {
     let bought = map(new, |i, _, w| Some(w.saturating_mul(voting[i])));
     let averaged = average(fresh(p), &column_normalized(&bought), &column_normalized(old));
     let bonds = column_normalized(&averaged);
     let dividends = normalized(&earned(&bonds, incentive));
-    let largest: Vec<F> = (0..new.len())
-        .map(|j| bonds.iter().filter_map(|row| row[j]).max().unwrap_or_default())
-        .collect();
+    let largest: Vec<F> =
+        (0..new.len()).map(|j| bonds.iter().filter_map(|row| row[j]).max().unwrap_or_default()).collect();
     (map(&bonds, |_, j, b| Some(quotient(b, largest[j]))), dividends)
 }
 
 fn earned(bonds: &Table, incentive: &[F]) -> Vec<F> {
     let share = |(b, &i): (&Option<F>, &F)| b.unwrap_or_default().saturating_mul(i);
-    bonds
-        .iter()
-        .map(|row| row.iter().zip(incentive).map(share).sum())
-        .collect()
+    bonds.iter().map(|row| row.iter().zip(incentive).map(share).sum()).collect()
 }
 
 fn pay(
@@ -349,11 +316,7 @@ fn stored(bonds: &Table, keep: &[bool]) -> Vec<Vec<(u16, u16)>> {
         .iter()
         .zip(keep)
         .map(|(row, &keep)| {
-            (0u16..)
-                .zip(row)
-                .filter_map(|(j, b)| Some((j, u16_of((*b)?))))
-                .filter(|_| keep)
-                .collect()
+            (0u16..).zip(row).filter_map(|(j, b)| Some((j, u16_of((*b)?)))).filter(|_| keep).collect()
         })
         .collect()
 }

@@ -82,11 +82,8 @@ fn sequences_that_feed_on_themselves() {
         for _ in 0..10 {
             let out = compare(seed, &params, &input);
             let fresh = random::input(&mut r, 8);
-            for ((neuron, fresh), permit) in input
-                .neurons
-                .iter_mut()
-                .zip(fresh.neurons)
-                .zip(out.validator_permits)
+            for ((neuron, fresh), permit) in
+                input.neurons.iter_mut().zip(fresh.neurons).zip(out.validator_permits)
             {
                 *neuron = fresh;
                 neuron.permit = permit;

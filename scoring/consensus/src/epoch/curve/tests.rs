@@ -49,8 +49,7 @@ fn whole_numbers_and_both_cuts() {
 #[test]
 fn the_further_from_consensus_the_faster_the_bond_follows() {
     let curve = Curve::new(LiquidAlpha::default());
-    let alphas: Vec<Fix> = (0..=8)
-        .map(|eighths| curve.alpha(ZERO, Fix::from_num(eighths) / 8, ZERO))
-        .collect();
+    let alphas: Vec<Fix> =
+        (0..=8).map(|eighths| curve.alpha(ZERO, Fix::from_num(eighths) / 8, ZERO)).collect();
     assert!(alphas.windows(2).all(|pair| pair[0] < pair[1]), "{alphas:?}");
 }
