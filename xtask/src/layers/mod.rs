@@ -1,9 +1,10 @@
 //! `cargo xtask layers`: the architecture of the workspace as rules that can fail.
 //!
-//! Three groups: the arrows between crates (`arrows`), what keeps a pure crate pure (`purity`), and what every source
+//! Three groups: the arrows between crates (`arrows`), what keeps a pure crate pure (`purity`, `exceptions`), and what every source
 //! file owes its reader (`sources`). The tables that a change of the architecture edits are in `table`.
 
 mod arrows;
+mod exceptions;
 mod purity;
 mod sources;
 mod table;
@@ -46,6 +47,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
 
     let files = sources::read(&workspace)?;
     violations.extend(sources::check(&files));
+    violations.extend(exceptions::check(&workspace.packages, &files));
     sources::report(&files);
 
     if violations.is_empty() {

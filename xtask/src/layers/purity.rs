@@ -27,7 +27,7 @@ const BANNED_PATHS: &[&str] = &[
 const REPEATED_LIMIT: &str = "too-many-lines-threshold = 70";
 
 /// What `lib.rs` of a pure crate must deny outside its tests.
-const DENIED_LINTS: &[&str] = &[
+pub(super) const DENIED_LINTS: &[&str] = &[
     "clippy::float_arithmetic",
     "clippy::arithmetic_side_effects",
     "clippy::indexing_slicing",
@@ -130,7 +130,7 @@ fn check_texts(texts: &Texts) -> Vec<Violation> {
 }
 
 /// The text without white space and without lines that are comments.
-fn compact(text: &str, comment: char) -> String {
+pub(super) fn compact(text: &str, comment: char) -> String {
     text.lines()
         .filter(|line| !line.trim_start().starts_with(comment))
         .flat_map(str::chars)

@@ -21,8 +21,8 @@ const WARN_ABOVE: usize = 500;
 #[derive(Debug)]
 pub(super) struct Source {
     /// Relative to the workspace.
-    path: String,
-    text: String,
+    pub(super) path: String,
+    pub(super) text: String,
 }
 
 /// Reads every `.rs` file of every crate.

@@ -76,6 +76,7 @@ pub(super) const CRATES: &[Crate] = &[
 const PROTOCOL_MAY_USE: &[(&str, &str)] = &[
     ("sp-core", "sr25519 and SS58 as Substrate has them"),
     ("parity-scale-codec", "the canonical encoding"),
+    ("parity-bip39", "mnemonics; their entropy is an argument"),
     ("ed25519-dalek", "consensus and session keys; verification is deterministic"),
     ("blake2", "hashing"),
     ("argon2", "the key derivation of encrypted keyfiles; salts are arguments"),
@@ -98,8 +99,16 @@ const CONSENSUS_MAY_USE: &[(&str, &str)] = &[
     ("thiserror", "derives"),
 ];
 
-const LEDGER_MAY_USE: &[(&str, &str)] =
-    &[("parity-scale-codec", "the canonical encoding"), ("thiserror", "derives")];
+const LEDGER_MAY_USE: &[(&str, &str)] = &[
+    ("parity-scale-codec", "the canonical encoding"),
+    ("blake2", "hashing"),
+    ("jmt", "the authenticated tree; where its nodes lie is an argument"),
+    ("borsh", "the byte form of the tree's nodes and proofs"),
+    ("anyhow", "the error type of jmt's reader trait; never crosses our interface"),
+    ("serde", "derives of genesis and parameters; never hashed"),
+    ("serde_json", "reads the genesis file's text; never hashed"),
+    ("thiserror", "derives"),
+];
 
 /// The line of a crate, if it has one.
 pub(super) fn find(name: &str) -> Option<&'static Crate> {

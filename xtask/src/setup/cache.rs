@@ -79,10 +79,10 @@ impl Cache {
         for entry in fs::read_dir(&self.base).with_context(context)? {
             let entry = entry.with_context(context)?;
             let name = entry.file_name();
-            if [PARTIAL, INCOMING].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
-                if let Err(error) = remove_folder(&entry.path()) {
-                    say(&format!("{error:#}; leaving it for the next time"));
-                }
+            let unfinished =
+                [PARTIAL, INCOMING].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
+            if unfinished && let Err(error) = remove_folder(&entry.path()) {
+                say(&format!("{error:#}; leaving it for the next time"));
             }
         }
         Ok(())

@@ -55,6 +55,7 @@ trait Y {
 fn percentiles_are_values_of_the_list() {
     assert_eq!(percentile(&[], 95), 0);
     assert_eq!(percentile(&[7], 50), 7);
+    assert_eq!(percentile(&[1, 2, 3], 50), 2, "ranks are rounded up");
     let hundred: Vec<usize> = (1..=100).collect();
     assert_eq!(percentile(&hundred, 95), 95);
     assert_eq!(percentile(&hundred, 50), 50);
