@@ -59,8 +59,8 @@ fn input(n: usize, validators: usize, weights: usize) -> EpochInput {
 
 fn epochs(criterion: &mut Criterion) {
     let plain = Params::default();
-    let liquid = Params { liquid_alpha: Some(LiquidAlpha::default()), ..plain.clone() };
-    let half = Params { bonds_penalty: 32_768, ..plain.clone() };
+    let liquid = Params { liquid_alpha: Some(LiquidAlpha::default()), ..plain };
+    let half = Params { bonds_penalty: 32_768, ..plain };
     let forms = [("plain", &plain), ("liquid", &liquid), ("penalty_half", &half)];
     for (n, validators, weights) in [(256, 64, 192), (4_096, 64, 1_000), (16_384, 256, 4_000)] {
         let input = input(n, validators, weights);

@@ -8,7 +8,7 @@ use crate::Error;
 const PPM: u64 = 1_000_000;
 
 /// What the chain fixes about one track's consensus.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Params {
     /// Share of stake that must back a weight for it to be consensus, of 65 535.
     pub kappa: u16,

@@ -148,7 +148,7 @@ fn counts_to_starts(counts: &mut [usize]) -> usize {
 }
 
 /// The median of one dense column, for the vectors.
-#[cfg(test)]
+#[cfg(all(test, feature = "case"))]
 pub(crate) fn median_of(stake: &[Fix], score: &[Fix], kappa: Fix) -> Fix {
     let electorate = Electorate::new(stake, kappa);
     let mut votes: Vec<Vote> = (0..=u16::MAX)

@@ -16,16 +16,17 @@ fn busy(n: usize, validators: usize) -> EpochInput {
 
 fn spread(n: usize, validators: usize, seed: usize) -> SparseRows {
     let cell = |i: usize, j: usize| (1 + (i * seed + j * 31) * 2_654_435_761 % 65_535) as u16;
-    let row = |i: usize| (0..n).filter(move |j| (i + j) % 3 > 0).map(move |j| (j as u16, cell(i, j)));
+    let row =
+        |i: usize| (0..n).filter(move |j| !(i + j).is_multiple_of(3)).map(move |j| (j as u16, cell(i, j)));
     let all = (0..n).map(|i| if i < validators { row(i).collect() } else { Vec::new() });
     SparseRows::new(n, all.collect()).unwrap()
 }
 
 fn forms() -> [Params; 4] {
     let base = Params::default();
-    let liquid = Params { liquid_alpha: Some(LiquidAlpha::default()), ..base.clone() };
-    let half = Params { bonds_penalty: 32_768, ..liquid.clone() };
-    let original = Params { yuma3: false, ..base.clone() };
+    let liquid = Params { liquid_alpha: Some(LiquidAlpha::default()), ..base };
+    let half = Params { bonds_penalty: 32_768, ..liquid };
+    let original = Params { yuma3: false, ..base };
     [base, liquid, half, original]
 }
 
@@ -173,7 +174,7 @@ fn an_absent_weight_drops_the_bond_and_a_zero_lets_it_decay() {
     input.bonds = rows(4, &[(0, &[(1, 30_000), (2, 30_000), (3, 30_000)])]);
     let [plain, liquid, ..] = forms();
     let columns = |params: &Params| -> Vec<u16> {
-        let params = Params { bonds_penalty: 0, ..params.clone() };
+        let params = Params { bonds_penalty: 0, ..*params };
         epoch(&params, &input).unwrap().bonds.row(0).map(|(j, _)| j).collect()
     };
     assert_eq!(columns(&liquid), [1, 2]);
@@ -211,7 +212,7 @@ fn bad_input_is_named() {
     let input = network(&[1, 2], &[0]);
     let params = Params::default();
     let refused = |change: &dyn Fn(&mut EpochInput, &mut Params)| -> Error {
-        let (mut input, mut params) = (input.clone(), params.clone());
+        let (mut input, mut params) = (input.clone(), params);
         change(&mut input, &mut params);
         epoch(&params, &input).unwrap_err()
     };

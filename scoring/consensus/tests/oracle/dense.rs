@@ -149,8 +149,8 @@ fn weights(p: &Params, input: &EpochInput, permits: &[bool]) -> Table {
         let own = i == j && input.owner_uid.map(usize::from) != Some(i);
         let outdated = from.last_update <= to.block_at_registration;
         let early = from.commit_block.is_some_and(|block| block < to.block_at_registration);
-        let keep = permits[i] && !own && !outdated && !(p.commit_reveal && early);
-        keep.then_some(w)
+        let dropped = !permits[i] || own || outdated || (p.commit_reveal && early);
+        (!dropped).then_some(w)
     });
     let sums: Vec<F> = masked.iter().map(|row| row.iter().flatten().sum()).collect();
     map(&masked, |i, _, w| Some(if sums[i] > f(0) { quotient(w, sums[i]) } else { w }))
@@ -203,7 +203,7 @@ fn followed(p: &Params, weights: &Table, clipped: &Table) -> Table {
 }
 
 fn old_bonds(p: &Params, input: &EpochInput) -> Table {
-    let horizon = input.last_tempo.unwrap_or(input.block.saturating_sub(input.tempo));
+    let horizon = input.last_tempo.unwrap_or_else(|| input.block.saturating_sub(input.tempo));
     map(&load(&input.bonds), |_, j, b| {
         let reset = p.bonds_reset && input.neurons[j].bonds_reset;
         (input.neurons[j].block_at_registration < horizon && !reset).then_some(b)
