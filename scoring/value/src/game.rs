@@ -41,9 +41,9 @@ use serde::{Deserialize, Serialize};
 pub struct Game {
     miners: usize,
     tokens: usize,
-    /// n × T, row-major: the probability each miner gave the realised token, in (0, 1].
+    /// n × T, row-major: the probability each miner gave the realised token, from 1e-75 to 1.
     probs: Vec<f64>,
-    /// Probability the reference gave the realised token, in (0, 1].
+    /// Probability the reference gave the realised token, from 1e-75 to 1.
     reference: Vec<f64>,
     /// Sum 1, each positive.
     weights: Vec<f64>,

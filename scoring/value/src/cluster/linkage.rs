@@ -10,7 +10,7 @@ pub(super) fn index(i: usize, j: usize) -> usize {
 
 /// The pair i < j of an index.
 pub(super) fn members(index: usize) -> (usize, usize) {
-    let j = ((8 * index + 1).isqrt() + 1) / 2;
+    let j = (8 * index + 1).isqrt().div_ceil(2);
     (index - j * (j - 1) / 2, j)
 }
 

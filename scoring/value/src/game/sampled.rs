@@ -1,9 +1,11 @@
 //! Shapley and Banzhaf values by sampling, with 95 % intervals.
 //!
-//! One *round* is a random order and all its rotations. In a round every miner stands at every position once, so each
-//! size of coalition is a stratum with one draw per miner, the first and the last position (v({i}) and v(N) − v(N∖i),
-//! the two with the largest variance) come out exact, and the values of the round sum to v(N). Rounds are independent,
-//! hence the interval is Student's t over rounds, whatever the correlation inside one.
+//! One *round* seats the miners on a circle at random and takes n orders from it: from each seat in turn, zigzag
+//! (0, 1, −1, 2, −2, …). In a round every miner stands at every position once, so each size of coalition is a stratum
+//! with one draw per miner, the first and the last position (v({i}) and v(N) − v(N∖i), the two with the largest
+//! variance) come out exact, and the values of the round sum to v(N). The zigzag makes the coalitions that a miner meets
+//! lie alternately to its left and its right, so that neighbouring sizes err in opposite directions. Rounds are independent,
+//! hence the interval is Student's t over rounds, whatever the correlation inside one, widened a little ([`WIDENING`]).
 
 use super::Game;
 use super::logsum::add_assign;
@@ -26,10 +28,14 @@ pub struct Estimate {
     pub evaluations: usize,
 }
 
-/// Fewest rounds: with two, Student's t has one degree of freedom and the interval is honest but wide.
-const MIN_ROUNDS: usize = 2;
+/// Fewest rounds: below, Student's t rests on a normality that sums of few draws do not have.
+const MIN_ROUNDS: usize = 8;
 
-/// Shapley value of each miner from about `permutations` orders (rounded up to whole rounds of n, at least two).
+/// Widening of Student's interval. Rounds of few miners take few, skewed values, and the plain interval then covers
+/// .92 to .95 of 1,000 games (n = 5, 4 to 16 rounds); widened, it covers at least .95 of them in every case tested.
+const WIDENING: f64 = 1.15;
+
+/// Shapley value of each miner from about `permutations` orders (rounded up to whole rounds of n, at least eight).
 ///
 /// The same seed gives the same result for any number of threads. Cost: permutations · n T.
 #[must_use]
@@ -41,18 +47,23 @@ pub fn shapley_sampled(game: &Game, seed: u64, permutations: usize) -> Estimate 
     let results: Vec<Vec<f64>> = (0..rounds as u64)
         .into_par_iter()
         .map(|round| {
-            let mut order: Vec<usize> = (0..n).collect();
-            Seeded::new(seed, round).shuffle(&mut order);
+            let mut circle: Vec<usize> = (0..n).collect();
+            Seeded::new(seed, round).shuffle(&mut circle);
             let mut values = vec![0.0; n];
-            for _ in 0..n {
+            for turn in 0..n {
+                let order: Vec<usize> = zigzag(n).map(|at| circle[(at + turn) % n]).collect();
                 scan(game, &rows, base, &order, &mut values);
-                order.rotate_left(1);
             }
             values.iter_mut().for_each(|value| *value /= n as f64);
             values
         })
         .collect();
     summarise(&results, n, rounds * n * n)
+}
+
+/// 0, 1, n−1, 2, n−2, …
+fn zigzag(n: usize) -> impl Iterator<Item = usize> {
+    (0..n).map(move |step| if step % 2 == 1 { step.div_ceil(2) } else { (n - step / 2) % n })
 }
 
 /// Adds the marginal value of each miner in the order it joins.
@@ -69,7 +80,7 @@ fn scan(game: &Game, rows: &[f64], base: f64, order: &[usize], values: &mut [f64
     }
 }
 
-/// Banzhaf value of each miner from `pairs` random coalitions, each with its complement (at least two pairs).
+/// Banzhaf value of each miner from `pairs` random coalitions, each with its complement (at least eight pairs).
 ///
 /// A pair (S, N∖S) gives every miner one draw, ±(v(S) − v(N∖S)) with the sign of its side, whose mean is the Banzhaf value.
 #[must_use]
@@ -114,7 +125,7 @@ fn summarise(results: &[Vec<f64>], n: usize, evaluations: usize) -> Estimate {
     for (miner, slot) in mean.iter_mut().enumerate() {
         *slot = results.iter().map(|round| round[miner]).sum::<f64>() / count;
         let spread: f64 = results.iter().map(|round| (round[miner] - *slot).powi(2)).sum();
-        half_width[miner] = t_95(rounds - 1) * (spread / (count - 1.0) / count).sqrt();
+        half_width[miner] = WIDENING * t_95(rounds - 1) * (spread / (count - 1.0) / count).sqrt();
     }
     let low = mean.iter().zip(&half_width).map(|(m, h)| m - h).collect();
     let high = mean.iter().zip(&half_width).map(|(m, h)| m + h).collect();

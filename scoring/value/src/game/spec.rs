@@ -1,9 +1,10 @@
 //! A game as it is written down (the JSON of `acumen eval value`), and what makes it valid.
 //!
-//! Invariant of a validated game: every probability and every weighted probability is a normal positive number, so no
-//! logarithm of the game is infinite or NaN.
+//! Invariant of a validated game: every probability, and every probability times its miner's share of the weight, is at
+//! least [`LEAST`], so that no logarithm of the game is infinite or loses digits.
 
 use super::Game;
+use super::logsum::LEAST;
 use serde::{Deserialize, Serialize};
 
 /// Most miners of one game; sampling beyond is slower than an epoch.
@@ -64,8 +65,8 @@ pub enum GameError {
         /// The right length.
         expected: usize,
     },
-    /// A probability outside (0, 1].
-    #[error("{field} at token {token} is {value}: give a probability in (0, 1], floored as a report is")]
+    /// A probability that is 0, vanishing or above 1.
+    #[error("{field} at token {token} is {value}: give a probability from {LEAST:e} to 1, floored as a report is")]
     Probability {
         /// Which list.
         field: String,
@@ -82,7 +83,7 @@ pub enum GameError {
         /// What it is.
         value: f64,
     },
-    /// A weighted probability below what f64 holds to full precision.
+    /// A weighted probability that vanishes.
     #[error(
         "probability {prob} of miner {miner} at its weight share {share} vanishes: raise its floor or its weight"
     )]
@@ -122,7 +123,7 @@ pub(super) fn validate(spec: GameSpec) -> Result<Game, GameError> {
     check_len("seniority", spec.seniority.as_deref(), miners)?;
     let weights = shares(spec.weights, miners)?;
     for (miner, (row, &share)) in spec.probs.iter().zip(&weights).enumerate() {
-        if let Some(&prob) = row.iter().find(|&&prob| !(prob * share).is_normal()) {
+        if let Some(&prob) = row.iter().find(|&&prob| prob * share < LEAST) {
             return Err(GameError::Vanishing { miner, prob, share });
         }
     }
@@ -140,7 +141,7 @@ pub(super) fn validate(spec: GameSpec) -> Result<Game, GameError> {
 
 fn check_probs(field: &str, row: &[f64], tokens: usize) -> Result<(), GameError> {
     check_len(field, Some(row), tokens)?;
-    match row.iter().position(|&prob| !(prob.is_normal() && prob > 0.0 && prob <= 1.0)) {
+    match row.iter().position(|&prob| !(LEAST..=1.0).contains(&prob)) {
         Some(token) => Err(GameError::Probability { field: field.to_owned(), token, value: row[token] }),
         None => Ok(()),
     }

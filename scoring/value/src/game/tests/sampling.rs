@@ -1,0 +1,87 @@
+//! Sampled values: exact where they must be, and intervals that cover.
+
+use super::*;
+
+#[test]
+fn every_round_is_efficient() {
+    let game = random_game(1, 15, 50);
+    let everyone: Vec<usize> = (0..15).collect();
+    let estimate = shapley_sampled(&game, 3, 1);
+    assert_eq!((estimate.rounds, estimate.evaluations), (8, 8 * 15 * 15));
+    assert!((estimate.mean.iter().sum::<f64>() - game.value(&everyone)).abs() < 1e-12);
+}
+
+/// With two players there are only ends, and both are exact.
+#[test]
+fn the_ends_are_exact() {
+    let game = random_game(2, 2, 50);
+    let estimate = shapley_sampled(&game, 3, 4);
+    assert_close(&estimate.mean, &shapley_exact(&game).unwrap(), 1e-12);
+    assert!(estimate.high[0] - estimate.low[0] < 1e-9);
+    let alone = random_game(2, 1, 50);
+    assert_close(&shapley_sampled(&alone, 3, 4).mean, &own_gain(&alone), 1e-12);
+}
+
+#[test]
+fn seeds_matter_and_repeat() {
+    let game = random_game(3, 8, 20);
+    assert_eq!(shapley_sampled(&game, 1, 64), shapley_sampled(&game, 1, 64));
+    assert_ne!(shapley_sampled(&game, 1, 64).mean, shapley_sampled(&game, 2, 64).mean);
+}
+
+/// Share of (game, miner) whose exact value lies inside the interval, over 1,000 games.
+fn coverage(estimate: impl Fn(&Game, u64) -> Estimate, exact: impl Fn(&Game) -> Vec<f64>) -> f64 {
+    let (mut inside, mut all) = (0u32, 0u32);
+    for seed in 0..1_000 {
+        let game = random_game(seed, 4 + seed as usize % 5, 16);
+        let guess = estimate(&game, seed);
+        for (i, value) in exact(&game).into_iter().enumerate() {
+            inside += u32::from((guess.low[i]..=guess.high[i]).contains(&value));
+            all += 1;
+        }
+    }
+    f64::from(inside) / f64::from(all)
+}
+
+#[test]
+fn shapley_intervals_cover() {
+    for permutations in [24, 64, 200] {
+        let share =
+            coverage(|game, seed| shapley_sampled(game, seed, permutations), |g| shapley_exact(g).unwrap());
+        println!("{permutations} permutations: {share:.4}");
+        assert!(share >= 0.95, "{permutations} permutations cover {share}");
+    }
+}
+
+#[test]
+fn banzhaf_intervals_cover() {
+    for pairs in [10, 100] {
+        let share = coverage(|game, seed| banzhaf_sampled(game, seed, pairs), |g| banzhaf_exact(g).unwrap());
+        println!("{pairs} pairs: {share:.4}");
+        assert!(share >= 0.95, "{pairs} pairs cover {share}");
+    }
+}
+
+#[test]
+#[ignore]
+fn timing_probe() {
+    for (n, t) in [(16, 512), (20, 512)] {
+        let game = random_game(1, n, t);
+        for _ in 0..3 { let s = std::time::Instant::now(); let v = shapley_exact(&game).unwrap(); println!("shapley {n}x{t} {:?} {}", s.elapsed(), v[0]); }
+    }
+    let game = random_game(1, 64, 4096);
+    for _ in 0..2 {
+    let s = std::time::Instant::now(); let v = crate::composite(&game, &crate::RewardRule::default()); println!("composite {:?} {}", s.elapsed(), v[0]);
+    let s = std::time::Instant::now(); let v = stacking_with(&game, 1e-10, 20000); println!("stacking {:?} {} {}", s.elapsed(), v.gap, v.iterations);
+    let s = std::time::Instant::now(); let v = loo(&game); println!("loo {:?} {}", s.elapsed(), v[0]);
+    }
+    for (n, seed) in [(12usize, 1u64), (16, 2)] {
+        let game = random_game(seed, n, 128);
+        let exact = shapley_exact(&game).unwrap();
+        for m in [64, 256] {
+            let mut se = 0.0; 
+            for s in 0..40 { let e = shapley_sampled(&game, s, m.max(n * 8)); for (a, b) in e.mean.iter().zip(&exact) { se += (a - b).powi(2); } }
+            println!("rmse n {n} m {m}: {:.4} mean {:.3}", (se / 40.0 / n as f64).sqrt(), exact.iter().sum::<f64>() / n as f64);
+        }
+    }
+}
