@@ -74,12 +74,12 @@ pub(super) const CRATES: &[Crate] = &[
 ];
 
 const PROTOCOL_MAY_USE: &[(&str, &str)] = &[
-    ("sp-core", "sr25519 and SS58 as Substrate has them"),
+    ("sp-core", "sr25519 and SS58; signing draws a nonce, on which nothing that is agreed on depends"),
     ("parity-scale-codec", "the canonical encoding"),
     ("parity-bip39", "mnemonics; their entropy is an argument"),
     ("ed25519-dalek", "consensus and session keys; verification is deterministic"),
     ("blake2", "hashing"),
-    ("argon2", "the key derivation of encrypted keyfiles; salts are arguments"),
+    ("argon2", "the key derivation of encrypted keyfiles"),
     ("crypto_secretbox", "encrypted keyfiles; nonces are arguments"),
     ("zeroize", "wipes secrets"),
     ("hex", "text form of bytes"),
