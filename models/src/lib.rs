@@ -40,6 +40,8 @@ mod torch;
 pub mod torchscript;
 #[cfg(feature = "libtorch")]
 pub mod train;
+#[cfg(all(test, feature = "libtorch"))]
+mod testing;
 mod window;
 
 pub use error::ModelError;

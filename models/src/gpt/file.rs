@@ -195,3 +195,6 @@ fn half_bytes(tensor: &Tensor) -> Result<Vec<u8>, ModelError> {
     half.f_copy_data_u8(&mut bytes, count)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests;
