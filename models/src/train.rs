@@ -249,3 +249,6 @@ fn card(config: &TrainConfig, data: &data::Source, losses: Losses) -> serde_json
         "heldout_bits_per_byte": losses,
     })
 }
+
+#[cfg(test)]
+mod tests;

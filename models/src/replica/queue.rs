@@ -105,11 +105,16 @@ impl Queue {
     pub(super) fn reserve(&self, positions: usize) -> Result<Reservation, ReplicaError> {
         let limit = self.limits.session_tokens;
         too_big("contexts", positions, limit, "positions of the cache")?;
-        self.reserved
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
+        let take = || {
+            self.reserved.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
                 used.checked_add(positions).filter(|sum| *sum <= limit)
             })
-            .map_err(|_| self.overloaded())?;
+        };
+        if take().is_err() {
+            let cancelled = self.lock().take_cancelled();
+            drop(cancelled);
+            take().map_err(|_| self.overloaded())?;
+        }
         Ok(Reservation { used: Arc::clone(&self.reserved), positions })
     }
 

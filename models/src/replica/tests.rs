@@ -1,0 +1,288 @@
+//! A replica refuses, forgets and recovers as promised. The model is a fake whose pace the test sets through channels,
+//! so nothing here waits for time to pass.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+use crate::Session;
+
+const LIMITS: ReplicaLimits = ReplicaLimits {
+    waiting_tokens: 10,
+    waiting_requests: 3,
+    session_tokens: 24,
+    retry_after_ms: 7,
+};
+
+/// What the fake does with a token.
+const PANIC: Token = 13;
+/// It waits until the test lets it go on.
+const WAIT: Token = 14;
+const FAIL: Token = 15;
+
+/// The test's side of the fake.
+struct Strings {
+    /// The model says here that it is waiting.
+    waits: Receiver<()>,
+    go: Sender<()>,
+    opened: Arc<AtomicUsize>,
+    open_now: Arc<AtomicUsize>,
+}
+
+struct Fake {
+    info: ModelInfo,
+    act: Arc<dyn Fn(Token) -> Result<(), ModelError>>,
+    opened: Arc<AtomicUsize>,
+    open_now: Arc<AtomicUsize>,
+}
+
+struct FakeSession {
+    act: Arc<dyn Fn(Token) -> Result<(), ModelError>>,
+    predictions: Vec<LogProbs>,
+    open_now: Arc<AtomicUsize>,
+}
+
+impl Drop for FakeSession {
+    fn drop(&mut self) {
+        self.open_now.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl LanguageModel for Fake {
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn open(&self, contexts: &[Vec<Token>]) -> Result<Box<dyn Session>, ModelError> {
+        self.opened.fetch_add(1, Ordering::SeqCst);
+        contexts.iter().flatten().try_for_each(|token| (self.act)(*token))?;
+        self.open_now.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(FakeSession {
+            act: Arc::clone(&self.act),
+            predictions: vec![vec![0.0]; contexts.len()],
+            open_now: Arc::clone(&self.open_now),
+        }))
+    }
+}
+
+impl Session for FakeSession {
+    fn predict(&self) -> &[LogProbs] {
+        &self.predictions
+    }
+
+    fn advance(&mut self, tokens: &[Token]) -> Result<(), ModelError> {
+        tokens.iter().try_for_each(|token| (self.act)(*token))?;
+        self.predictions = tokens.iter().map(|token| vec![*token as f32]).collect();
+        Ok(())
+    }
+}
+
+/// A replica of the fake with a window of 8; `loaded` is asked at each loading.
+fn replica(
+    mut loaded: impl FnMut() -> Result<(), ModelError> + Send + 'static,
+) -> (Replica, Strings) {
+    let (say, waits) = channel();
+    let (go, gone) = channel::<()>();
+    let gone = Arc::new(Mutex::new(gone));
+    let (opened, open_now) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counters = (Arc::clone(&opened), Arc::clone(&open_now));
+    let loader = move || {
+        loaded()?;
+        let (say, gone) = (say.clone(), Arc::clone(&gone));
+        let act = move |token| match token {
+            PANIC => panic!("on token {token}"),
+            FAIL => Err(ModelError::Engine("told to fail".into())),
+            WAIT => {
+                say.send(()).unwrap();
+                gone.lock().unwrap().recv().unwrap();
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        let info = ModelInfo {
+            name: "fake".into(),
+            architecture: "fake".into(),
+            format: "none".into(),
+            parameters: 0,
+            vocab: 1,
+            context: 8,
+            digest: [0; 32],
+            tokenizer: "bytes".into(),
+        };
+        let act: Arc<dyn Fn(Token) -> Result<(), ModelError>> = Arc::new(act);
+        let (opened, open_now) = (Arc::clone(&counters.0), Arc::clone(&counters.1));
+        Ok(Box::new(Fake { info, act, opened, open_now }) as Box<dyn LanguageModel>)
+    };
+    let replica = Replica::spawn(loader, LIMITS).unwrap();
+    (replica, Strings { waits, go, opened, open_now })
+}
+
+fn one(token: Token) -> Vec<Vec<Token>> {
+    vec![vec![token]]
+}
+
+/// Polls a future once, as its caller would, and leaves it pending.
+fn start<F: Future>(future: std::pin::Pin<&mut F>) {
+    assert!(matches!(future.poll(&mut Context::from_waker(Waker::noop())), Poll::Pending));
+}
+
+/// A whole round trip: everything sent before it has been done when it returns.
+async fn round_trip(replica: &Replica) {
+    drop(replica.open(one(1)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_session_answers_each_step() {
+    let (replica, _strings) = replica(|| Ok(()));
+    assert!(replica.is_ready());
+    assert_eq!(replica.info().name, "fake");
+    let (mut session, first) = replica.open(vec![vec![1, 2], vec![]]).await.unwrap();
+    assert_eq!((session.documents(), first), (2, vec![vec![0.0]; 2]));
+    assert_eq!(session.advance(vec![3, 4]).await.unwrap(), [vec![3.0], vec![4.0]]);
+    let kv_used = replica.load().kv_used;
+    assert_eq!(kv_used, 16, "two documents of a window of 8");
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_by_tokens() {
+    let (replica, strings) = replica(|| Ok(()));
+    let (mut busy, _) = replica.open(one(1)).await.unwrap();
+    let mut running = pin!(busy.advance(vec![WAIT]));
+    start(running.as_mut());
+    strings.waits.recv().unwrap();
+
+    let mut long = pin!(replica.open(vec![vec![1; 9]]));
+    start(long.as_mut());
+    let load = replica.load();
+    assert_eq!((load.running, load.waiting, load.waiting_tokens), (1, 1, 9));
+    let refused = replica.open(vec![vec![1; 2]]).await.unwrap_err();
+    assert_eq!(refused, ReplicaError::Overloaded { retry_after_ms: 7 }, "9 + 2 tokens of 10");
+    strings.go.send(()).unwrap();
+    running.await.unwrap();
+    drop(long.await.unwrap());
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_by_requests() {
+    let (replica, strings) = replica(|| Ok(()));
+    let (mut busy, _) = replica.open(one(1)).await.unwrap();
+    let mut running = pin!(busy.advance(vec![WAIT]));
+    start(running.as_mut());
+    strings.waits.recv().unwrap();
+    let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(replica.open(Vec::new()))).collect();
+    waiting.iter_mut().for_each(|open| start(open.as_mut()));
+    let refused = replica.open(Vec::new()).await.unwrap_err();
+    assert_eq!(refused, ReplicaError::Overloaded { retry_after_ms: 7 }, "3 requests wait");
+    strings.go.send(()).unwrap();
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_cache_refuses_what_it_cannot_hold_and_is_given_back() {
+    let (replica, strings) = replica(|| Ok(()));
+    let (session, _) = replica.open(vec![vec![1], vec![1]]).await.unwrap();
+    let refused = replica.open(vec![vec![1], vec![1]]).await.unwrap_err();
+    assert_eq!(refused, ReplicaError::Overloaded { retry_after_ms: 7 });
+    drop(session);
+    drop(replica.open(vec![vec![1], vec![1]]).await.unwrap());
+    assert_eq!(replica.load().kv_used, 0);
+    round_trip(&replica).await;
+    round_trip(&replica).await;
+    assert_eq!(strings.open_now.load(Ordering::SeqCst), 1, "all but the last are closed");
+    let never = replica.open(vec![Vec::new(); 4]).await.unwrap_err();
+    assert!(matches!(never, ReplicaError::Model(ModelError::Config { field: "contexts", .. })));
+}
+
+#[tokio::test]
+async fn a_request_whose_caller_has_gone_is_never_run() {
+    let (replica, strings) = replica(|| Ok(()));
+    let (mut busy, _) = replica.open(one(1)).await.unwrap();
+    let mut running = pin!(busy.advance(vec![WAIT]));
+    start(running.as_mut());
+    strings.waits.recv().unwrap();
+    {
+        let mut gone = pin!(replica.open(vec![vec![PANIC; 5]; 2]));
+        start(gone.as_mut());
+        assert_eq!(replica.load().kv_used, 24);
+    }
+    // Its places in the queue and in the cache go to the next one that needs them.
+    let mut next = pin!(replica.open(vec![vec![1; 10]]));
+    start(next.as_mut());
+    strings.go.send(()).unwrap();
+    running.await.unwrap();
+    drop(next.await.unwrap());
+    assert_eq!(strings.opened.load(Ordering::SeqCst), 2);
+    assert!(replica.is_ready());
+}
+
+#[tokio::test]
+async fn a_panic_fails_one_request_and_reloads_the_model() {
+    let (say, reloading) = channel();
+    let (go, gone) = channel();
+    let mut loads = 0;
+    let (replica, _strings) = replica(move || {
+        loads += 1;
+        if loads == 2 {
+            say.send(()).unwrap();
+            gone.recv().unwrap();
+        }
+        Ok(())
+    });
+    let (mut healthy, _) = replica.open(one(1)).await.unwrap();
+    let (mut broken, _) = replica.open(one(1)).await.unwrap();
+    let error = broken.advance(vec![PANIC]).await.unwrap_err();
+    assert_eq!(error, ReplicaError::Model(ModelError::Panicked("on token 13".into())));
+    reloading.recv().unwrap();
+    assert!(!replica.is_ready());
+    go.send(()).unwrap();
+    assert_eq!(healthy.advance(vec![5]).await.unwrap(), [vec![5.0]]);
+    assert!(replica.is_ready());
+    let lost = broken.advance(vec![1]).await.unwrap_err();
+    assert_eq!(lost, ReplicaError::Model(ModelError::SessionLost));
+}
+
+#[tokio::test]
+async fn a_failure_of_the_model_ends_only_its_session() {
+    let (replica, _strings) = replica(|| Ok(()));
+    let (mut session, _) = replica.open(one(1)).await.unwrap();
+    let failed = session.advance(vec![FAIL]).await.unwrap_err();
+    assert_eq!(failed, ReplicaError::Model(ModelError::Engine("told to fail".into())));
+    let lost = session.advance(vec![1]).await.unwrap_err();
+    assert_eq!(lost, ReplicaError::Model(ModelError::SessionLost));
+    assert!(replica.is_ready());
+    round_trip(&replica).await;
+}
+
+#[tokio::test]
+async fn a_model_that_cannot_be_loaded_again_ends_the_replica() {
+    let mut loads = 0;
+    let (replica, _strings) = replica(move || {
+        loads += 1;
+        if loads == 1 { Ok(()) } else { Err(ModelError::NoDocuments) }
+    });
+    let (mut session, _) = replica.open(one(1)).await.unwrap();
+    replica.open(one(PANIC)).await.unwrap_err();
+    assert_eq!(session.advance(vec![1]).await.unwrap_err(), ReplicaError::Dead);
+    assert_eq!(replica.open(one(1)).await.unwrap_err(), ReplicaError::Dead);
+    assert!(!replica.is_ready());
+}
+
+#[tokio::test]
+async fn a_dropped_replica_answers_dead() {
+    let (replica, _strings) = replica(|| Ok(()));
+    let (mut session, _) = replica.open(one(1)).await.unwrap();
+    drop(replica);
+    assert_eq!(session.advance(vec![1]).await.unwrap_err(), ReplicaError::Dead);
+}
+
+#[test]
+fn a_loader_that_fails_or_panics_is_reported() {
+    let error = Replica::spawn(|| Err(ModelError::NoDocuments), LIMITS).unwrap_err();
+    assert_eq!(error, ModelError::NoDocuments);
+    let error = Replica::spawn(|| panic!("no weights"), LIMITS).unwrap_err();
+    assert_eq!(error, ModelError::Panicked("no weights".into()));
+}
