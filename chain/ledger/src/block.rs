@@ -1,0 +1,204 @@
+//! Applying transactions and ending epochs: one block at a time.
+//!
+//! A transaction is *admissible* if its nonce is the sender's next one, it has not expired and its fee can be paid. Only
+//! admissible ones may stand in a block. If an admissible one then fails, it has paid its fee and has no other effect.
+
+use acumen_protocol::transaction::VerifiedTransaction;
+use acumen_protocol::{Hash, Height, Nacu, Nonce, TimestampMs, ValidatorSet};
+
+use crate::call;
+use crate::epoch;
+use crate::fee;
+use crate::state::{Changes, Overlay, StateRead};
+use crate::{Account, Event, LedgerError, Params, Rejection, StateKey, View};
+
+/// Where a block stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockContext {
+    /// The chain's genesis hash.
+    pub genesis: Hash,
+    /// The block's height, above zero.
+    pub height: Height,
+    /// The block's time.
+    pub time: TimestampMs,
+}
+
+/// What became of a transaction in a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TxOutcome {
+    /// The transaction.
+    pub id: Hash,
+    /// What it paid.
+    pub fee: Nacu,
+    /// Why it failed, if it did.
+    pub failure: Option<Rejection>,
+}
+
+/// What a block does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockOutcome {
+    /// Writes to the state.
+    pub changes: Changes,
+    /// Events, in order.
+    pub events: Vec<Event>,
+    /// One for each transaction, in order.
+    pub outcomes: Vec<TxOutcome>,
+    /// The set that decides the next block.
+    pub next_validators: ValidatorSet,
+}
+
+/// Why a block cannot be applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BlockError {
+    /// A transaction that no proposer may include.
+    #[error("transaction {id} must not stand in the block at height {height}: {rejection}")]
+    Inadmissible {
+        /// The transaction.
+        id: Hash,
+        /// The block.
+        height: Height,
+        /// Why.
+        rejection: Rejection,
+    },
+    /// The state is damaged.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Builds a block's outcome transaction by transaction.
+#[derive(Debug)]
+pub struct BlockBuilder<'a> {
+    context: BlockContext,
+    params: Params,
+    state: Overlay<'a>,
+    events: Vec<Event>,
+    outcomes: Vec<TxOutcome>,
+}
+
+impl<'a> BlockBuilder<'a> {
+    /// Begins the block of `context` on top of `state`.
+    pub fn new(state: &'a dyn StateRead, context: BlockContext) -> Result<Self, LedgerError> {
+        let params = View::new(state).params()?;
+        Ok(Self { context, params, state: Overlay::new(state), events: Vec::new(), outcomes: Vec::new() })
+    }
+
+    /// Applies one transaction. `Ok(Err(_))`: it is inadmissible and was left out.
+    pub fn push(&mut self, tx: &VerifiedTransaction) -> Result<Result<(), Rejection>, LedgerError> {
+        if let Err(rejection) = admissible(View::new(&self.state), &self.context, tx, 0)? {
+            return Ok(Err(rejection));
+        }
+        let mut paid = Overlay::new(&self.state);
+        let fee = match fee::charge(&mut paid, &self.params, tx)? {
+            Ok(fee) => fee,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        bump_nonce(&mut paid, tx)?;
+        let paid = paid.into_raw();
+        self.state.merge(paid);
+        let failure = self.apply(tx)?;
+        let id = tx.id();
+        self.events.push(match failure.clone() {
+            None => Event::Applied { id, fee },
+            Some(reason) => Event::Failed { id, fee, reason },
+        });
+        self.outcomes.push(TxOutcome { id, fee, failure });
+        Ok(Ok(()))
+    }
+
+    fn apply(&mut self, tx: &VerifiedTransaction) -> Result<Option<Rejection>, LedgerError> {
+        let mut state = Overlay::new(&self.state);
+        match call::apply(&mut state, &self.params, &self.context, tx.get()) {
+            Ok(event) => {
+                let changes = state.into_raw();
+                self.state.merge(changes);
+                self.events.extend(event);
+                Ok(None)
+            }
+            Err(call::Failure::Rejected(rejection)) => Ok(Some(rejection)),
+            Err(call::Failure::Fatal(error)) => Err(error),
+        }
+    }
+
+    /// Ends the block, and the epoch if it is due.
+    pub fn finish(mut self) -> Result<BlockOutcome, LedgerError> {
+        if self.params.ends_epoch(self.context.height) {
+            let events = epoch::end(&mut self.state, &self.params, &self.context)?;
+            self.events.extend(events);
+        }
+        let next_validators = View::new(&self.state).validators()?;
+        let changes = self.state.into_changes()?;
+        Ok(BlockOutcome { changes, events: self.events, outcomes: self.outcomes, next_validators })
+    }
+}
+
+/// Applies a whole block. One inadmissible transaction refuses it.
+pub fn execute_block(
+    state: &dyn StateRead,
+    context: BlockContext,
+    transactions: &[VerifiedTransaction],
+) -> Result<BlockOutcome, BlockError> {
+    let mut block = BlockBuilder::new(state, context)?;
+    for tx in transactions {
+        block.push(tx)?.map_err(|rejection| BlockError::Inadmissible {
+            id: tx.id(),
+            height: context.height,
+            rejection,
+        })?;
+    }
+    Ok(block.finish()?)
+}
+
+/// Would `tx` be applied without failing in the block of `context`? For a pool: a nonce up to `gap` ahead of the next
+/// one passes, but then only admissibility is checked, because the call depends on the transactions before it.
+pub fn check(
+    state: &dyn StateRead,
+    context: &BlockContext,
+    tx: &VerifiedTransaction,
+    gap: u64,
+) -> Result<Result<(), Rejection>, LedgerError> {
+    let view = View::new(state);
+    if let Err(rejection) = admissible(view, context, tx, gap)? {
+        return Ok(Err(rejection));
+    }
+    let params = view.params()?;
+    let mut paid = Overlay::new(state);
+    if let Err(rejection) = fee::charge(&mut paid, &params, tx)? {
+        return Ok(Err(rejection));
+    }
+    if view.account(tx.get().sender)?.nonce != tx.get().nonce {
+        return Ok(Ok(()));
+    }
+    match call::apply(&mut paid, &params, context, tx.get()) {
+        Ok(_) => Ok(Ok(())),
+        Err(call::Failure::Rejected(rejection)) => Ok(Err(rejection)),
+        Err(call::Failure::Fatal(error)) => Err(error),
+    }
+}
+
+fn admissible(
+    view: View<'_>,
+    context: &BlockContext,
+    tx: &VerifiedTransaction,
+    gap: u64,
+) -> Result<Result<(), Rejection>, LedgerError> {
+    let transaction = tx.get();
+    if transaction.valid_until < context.height {
+        let (valid_until, height) = (transaction.valid_until, context.height);
+        return Ok(Err(Rejection::Expired { valid_until, height }));
+    }
+    let (expected, found) = (view.account(transaction.sender)?.nonce, transaction.nonce);
+    let last = Nonce::new(expected.get().saturating_add(gap));
+    if found < expected || found > last {
+        return Ok(Err(Rejection::Nonce { expected, found }));
+    }
+    Ok(Ok(()))
+}
+
+fn bump_nonce(state: &mut Overlay<'_>, tx: &VerifiedTransaction) -> Result<(), LedgerError> {
+    let sender = tx.get().sender;
+    let account = View::new(state).account(sender)?;
+    let nonce = account.nonce.next().ok_or(LedgerError::Overflow { what: "a nonce" })?;
+    state.put(&StateKey::Account(sender), &Account { nonce, ..account });
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! The calls, one function each. A rejected call may leave writes behind in its overlay: the caller drops them.
+
+mod hotkey;
+mod register;
+mod stake;
+mod weights;
+
+use acumen_protocol::{AccountId, Call, Nacu, TrackId, Transaction};
+
+use crate::mint::{credit, debit};
+use crate::state::{Overlay, StateError};
+use crate::{BlockContext, Event, Hotkey, LedgerError, Neuron, Params, Rejection, Track, View};
+
+/// Why a call has no effect.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The sender's fault or bad luck.
+    Rejected(Rejection),
+    /// The state is damaged.
+    Fatal(LedgerError),
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Self::Fatal(error)
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        Self::Fatal(error.into())
+    }
+}
+
+/// What a call did.
+type Done = Result<Vec<Event>, Failure>;
+
+/// Applies `transaction`'s call; its fee is paid already.
+pub(crate) fn apply(
+    state: &mut Overlay<'_>,
+    params: &Params,
+    context: &BlockContext,
+    transaction: &Transaction,
+) -> Done {
+    let sender = transaction.sender;
+    match &transaction.call {
+        Call::Transfer { to, amount } => transfer(state, sender, *to, *amount),
+        Call::Stake { hotkey, amount } => stake::stake(state, sender, *hotkey, *amount),
+        Call::Unstake { hotkey, amount } => stake::unstake(state, sender, *hotkey, *amount),
+        Call::Register { track, hotkey, max_price } => register::register(
+            state,
+            params,
+            context,
+            register::Request { sender, track: *track, hotkey: *hotkey, max_price: *max_price },
+        ),
+        Call::Serve { track, endpoint } => hotkey::serve(state, sender, *track, endpoint),
+        Call::CommitWeights { track, commitment } => {
+            weights::commit(state, params, context, sender, *track, *commitment)
+        }
+        Call::RevealWeights { track, weights, salt } => {
+            weights::reveal(state, params, context, sender, weights::Reveal { track: *track, weights, salt })
+        }
+        Call::SetTake { hotkey, take } => hotkey::set_take(state, params, sender, *hotkey, *take),
+        Call::RegisterConsensusKey { key, proof } => {
+            hotkey::register_consensus_key(state, context, sender, *key, proof)
+        }
+        _ => Err(Rejection::UnknownCall.into()),
+    }
+}
+
+fn transfer(state: &mut Overlay<'_>, from: AccountId, to: AccountId, amount: Nacu) -> Done {
+    above_zero(amount)?;
+    spend(state, from, amount)?;
+    credit(state, to, amount)?;
+    Ok(vec![Event::Transferred { from, to, amount }])
+}
+
+fn above_zero(amount: Nacu) -> Result<(), Failure> {
+    if amount == Nacu::ZERO { Err(Rejection::ZeroAmount.into()) } else { Ok(()) }
+}
+
+fn spend(state: &mut Overlay<'_>, account: AccountId, amount: Nacu) -> Result<(), Failure> {
+    match debit(state, account, amount)? {
+        None => Ok(()),
+        Some(has) => Err(Rejection::Balance { account, has, needs: amount }.into()),
+    }
+}
+
+fn registered(view: View<'_>, hotkey: AccountId) -> Result<Hotkey, Failure> {
+    Ok(view.hotkey(hotkey)?.ok_or(Rejection::NotRegistered { hotkey })?)
+}
+
+fn known_track(view: View<'_>, track: TrackId) -> Result<Track, Failure> {
+    Ok(view.track(track)?.ok_or(Rejection::UnknownTrack { track })?)
+}
+
+fn slot_of(view: View<'_>, track: TrackId, hotkey: AccountId) -> Result<Neuron, Failure> {
+    known_track(view, track)?;
+    let uid = view.uid_of(track, hotkey)?.ok_or(Rejection::NotInTrack { hotkey, track })?;
+    Ok(view.neuron(track, uid)?)
+}

@@ -1,0 +1,132 @@
+//! Moving base units between balances, stake pools and the supply. Every unit that leaves one place enters another.
+//!
+//! Width: issuance is below 2^55, a share is never worth less than 2^-16 base units (shares begin at 2^16 for each unit
+//! and their worth only rises), so shares are below 2^71 and shares × stake below 2^126.
+
+use acumen_protocol::{AccountId, Nacu};
+
+use crate::state::Overlay;
+use crate::{Account, Hotkey, LedgerError, Stake, StateKey, Supply, View};
+
+/// Shares of the first base unit of a pool: fine enough that rounding costs a staker less than one base unit.
+const SHARES_PER_NACU: u128 = 1 << 16;
+
+const fn overflow(what: &'static str) -> LedgerError {
+    LedgerError::Overflow { what }
+}
+
+/// Sum that the supply's bound keeps in range.
+pub(crate) fn plus(a: Nacu, b: Nacu, what: &'static str) -> Result<Nacu, LedgerError> {
+    a.checked_add(b).ok_or_else(|| overflow(what))
+}
+
+/// Difference that the caller has checked.
+pub(crate) fn minus(a: Nacu, b: Nacu, what: &'static str) -> Result<Nacu, LedgerError> {
+    a.checked_sub(b).ok_or_else(|| overflow(what))
+}
+
+/// Adds to an account's free balance.
+pub(crate) fn credit(state: &mut Overlay<'_>, id: AccountId, amount: Nacu) -> Result<(), LedgerError> {
+    if amount == Nacu::ZERO {
+        return Ok(());
+    }
+    let account = View::new(state).account(id)?;
+    let free = plus(account.free, amount, "a balance")?;
+    state.put(&StateKey::Account(id), &Account { free, ..account });
+    Ok(())
+}
+
+/// Takes from an account's free balance; `Ok(Some(has))` if it holds too little (nothing changed then).
+pub(crate) fn debit(
+    state: &mut Overlay<'_>,
+    id: AccountId,
+    amount: Nacu,
+) -> Result<Option<Nacu>, LedgerError> {
+    let account = View::new(state).account(id)?;
+    match account.free.checked_sub(amount) {
+        None => Ok(Some(account.free)),
+        Some(free) => {
+            state.put(&StateKey::Account(id), &Account { free, ..account });
+            Ok(None)
+        }
+    }
+}
+
+/// Records that `amount`, already taken from somebody, no longer exists.
+pub(crate) fn burn(state: &mut Overlay<'_>, amount: Nacu) -> Result<(), LedgerError> {
+    let supply = View::new(state).supply()?;
+    let supply = Supply {
+        issuance: minus(supply.issuance, amount, "issuance")?,
+        burned: plus(supply.burned, amount, "burned")?,
+        burned_in_epoch: plus(supply.burned_in_epoch, amount, "burned in this epoch")?,
+        ..supply
+    };
+    state.put(&StateKey::Supply, &supply);
+    Ok(())
+}
+
+/// Shares that `amount` buys at the pool's present worth, rounded down.
+pub(crate) fn shares_for(info: &Hotkey, amount: Nacu) -> Result<u128, LedgerError> {
+    let amount = u128::from(amount.get());
+    if info.total_shares == 0 {
+        return amount.checked_mul(SHARES_PER_NACU).ok_or_else(|| overflow("shares"));
+    }
+    let product = amount.checked_mul(info.total_shares);
+    product
+        .and_then(|product| product.checked_div(u128::from(info.total_stake.get())))
+        .ok_or_else(|| overflow("shares"))
+}
+
+/// Adds `amount` to `coldkey`'s stake on `hotkey`. `info` is the hotkey's record, which the caller writes back. What
+/// rounding leaves of the amount belongs to the whole pool. Returns the shares bought.
+pub(crate) fn credit_stake(
+    state: &mut Overlay<'_>,
+    hotkey: AccountId,
+    info: &mut Hotkey,
+    coldkey: AccountId,
+    amount: Nacu,
+) -> Result<u128, LedgerError> {
+    let bought = shares_for(info, amount)?;
+    info.total_stake = plus(info.total_stake, amount, "stake")?;
+    if bought > 0 {
+        info.total_shares = info.total_shares.checked_add(bought).ok_or_else(|| overflow("shares"))?;
+        let held = View::new(state).stake(hotkey, coldkey)?;
+        let shares = held.shares.checked_add(bought).ok_or_else(|| overflow("shares"))?;
+        state.put(&StateKey::Stake { hotkey, coldkey }, &Stake { shares });
+    }
+    Ok(bought)
+}
+
+/// Takes `amount` out of `coldkey`'s stake on `hotkey`: all of its shares if that is their whole worth, else as many as
+/// the amount costs, rounded up. `Ok(Some(worth))` if they are worth less (nothing changed then).
+pub(crate) fn debit_stake(
+    state: &mut Overlay<'_>,
+    hotkey: AccountId,
+    info: &mut Hotkey,
+    coldkey: AccountId,
+    amount: Nacu,
+) -> Result<Option<Nacu>, LedgerError> {
+    let key = StateKey::Stake { hotkey, coldkey };
+    let held = View::new(state).stake(hotkey, coldkey)?.shares;
+    let worth = info.value_of(held);
+    if amount > worth {
+        return Ok(Some(worth));
+    }
+    let sold = if amount == worth { held } else { shares_sold(info, amount)? };
+    info.total_stake = minus(info.total_stake, amount, "stake")?;
+    info.total_shares = info.total_shares.checked_sub(sold).ok_or_else(|| overflow("shares"))?;
+    match held.checked_sub(sold).ok_or_else(|| overflow("shares"))? {
+        0 => state.delete(&key),
+        shares => state.put(&key, &Stake { shares }),
+    }
+    Ok(None)
+}
+
+fn shares_sold(info: &Hotkey, amount: Nacu) -> Result<u128, LedgerError> {
+    let product = u128::from(amount.get()).checked_mul(info.total_shares);
+    let total = u128::from(info.total_stake.get());
+    let floor = product.and_then(|product| product.checked_div(total));
+    let rest = product.and_then(|product| product.checked_rem(total));
+    let sold = floor.zip(rest).and_then(|(floor, rest)| floor.checked_add(u128::from(rest > 0)));
+    sold.ok_or_else(|| overflow("shares"))
+}
