@@ -1,0 +1,296 @@
+//! From an epoch's answers to rewards and weights.
+//!
+//! One rule for what is missing: an answer that is invalid or late is scored as the reference and lowers availability.
+//! A miner that gave no valid answer at all has availability 0 and weight 0 in this epoch, and keeps its record: silence
+//! costs the epoch's pay, bad answers cost the score. A miner that was not asked keeps record and pay. If nobody
+//! answered, the fault is taken to be the validator's: nothing is learned and no weights follow.
+//!
+//! Reward = α · share of own gain + (1 − α) · share of marginal value, both over clusters of copies of which only the
+//! senior (first registered) member that answered is paid. The reasons are in docs/adr/0007-evaluation.md.
+
+use std::collections::BTreeMap;
+
+use acumen_protocol::weights::{Weights, WeightsError};
+use acumen_protocol::{Epoch, Height, TrackId, Uid};
+use acumen_scoring_value::cluster::ClusterError;
+use acumen_scoring_value::game::{Game, GameError, GameSpec, owen};
+use acumen_scoring_value::reward::combine;
+use serde::{Deserialize, Serialize};
+
+use super::clusters::{Measured, Near, components};
+use super::history::{Block, History, Standing};
+use super::hotkey::Hotkey;
+use super::plan::Question;
+use super::pool::{Pool, Positions};
+use super::reference::Reference;
+use super::report::EpochReport;
+use super::sheet::{self, Sheet};
+
+mod present;
+
+/// How values become weights.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rules {
+    /// Share of the own gain in the reward.
+    pub alpha: f64,
+    /// Distance below which two miners are one.
+    pub tau: f64,
+    /// Bytes after which an epoch counts half.
+    pub half_life_bytes: f64,
+}
+
+/// A registered miner and, if it was asked, its answers.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Its slot.
+    pub uid: Uid,
+    /// Its hotkey.
+    pub hotkey: Hotkey,
+    /// Block of its registration: seniority among copies.
+    pub registered_at: Height,
+    /// Name of its model, as it says.
+    pub model: String,
+    /// `None` if it was not asked.
+    pub sheet: Option<Sheet>,
+}
+
+/// Everything about one epoch that scoring needs.
+#[derive(Debug)]
+pub struct Round<'a> {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The track.
+    pub track: TrackId,
+    /// The validator.
+    pub validator: Hotkey,
+    /// What was asked.
+    pub questions: &'a [Question],
+    /// Where zero is.
+    pub reference: &'a Reference,
+    /// Every registered miner.
+    pub candidates: Vec<Candidate>,
+}
+
+/// What is remembered between epochs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Memory {
+    history: History,
+    near: Near,
+    pool: Pool,
+    /// Availability in the newest epoch in which it was asked.
+    availability: BTreeMap<Hotkey, f64>,
+}
+
+/// Why an epoch has no scores.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ScoreError {
+    /// Not one valid answer.
+    #[error(
+        "not one of {asked} miners gave a valid answer: the epoch is not counted, the last weights stay (check this \
+         validator's network, and `acumen metagraph` for the miners' endpoints)"
+    )]
+    Void {
+        /// Miners asked.
+        asked: usize,
+    },
+    /// The answers make no game.
+    #[error("the answers cannot be scored: {0}")]
+    Game(#[from] GameError),
+    /// The answers cannot be compared.
+    #[error("the answers cannot be compared: {0}")]
+    Cluster(#[from] ClusterError),
+    /// The scores make no row of weights.
+    #[error("the scores make no weights: {0}")]
+    Weights(#[from] WeightsError),
+}
+
+/// What an epoch's scoring gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// For people, gateways and auditors.
+    pub report: EpochReport,
+    /// For the chain.
+    pub weights: Weights,
+}
+
+/// The parts that a report is made of, one entry per candidate.
+struct Verdict {
+    /// Index of the senior member of its cluster.
+    senior: Vec<usize>,
+    standings: Vec<Option<Standing>>,
+    rewards: Vec<f64>,
+    availability: Vec<f64>,
+}
+
+/// Scores an epoch and remembers it. On an error nothing is remembered.
+///
+/// # Errors
+/// See [`ScoreError`].
+pub fn score(memory: &mut Memory, mut round: Round<'_>, rules: &Rules) -> Result<Outcome, ScoreError> {
+    let steps = sheet::extent(round.candidates.iter().filter_map(|candidate| candidate.sheet.as_ref()));
+    round.candidates.iter_mut().filter_map(|candidate| candidate.sheet.as_mut()).for_each(|s| s.close(steps));
+    let answers = Answers::of(&round, steps)?;
+    let mut next = memory.clone();
+    let known: Vec<Hotkey> = round.candidates.iter().map(|candidate| candidate.hotkey).collect();
+    next.forget(&known);
+    let links = next.near.observe(&answers.measured(&round)?, rules.tau);
+    for candidate in &round.candidates {
+        if let Some(sheet) = &candidate.sheet {
+            next.availability.insert(candidate.hotkey, sheet.availability());
+        }
+    }
+    let availability: Vec<f64> =
+        known.iter().map(|hotkey| next.availability.get(hotkey).copied().unwrap_or(0.0)).collect();
+    let senior = seniors(&round, &availability, &links);
+    next.history.push(answers.block(&round, &senior)?);
+    let standings = next.history.standings(&known, rules.half_life_bytes);
+    let rewards = rewards(&standings, &senior, &availability, rules.alpha);
+    let held_out = answers.held_out(&round);
+    next.pool.measure(&held_out);
+    let members = |at: &usize| availability[*at] > 0.0 && senior[*at] == *at && standings[*at].is_some();
+    next.pool.learn(held_out, &(0..known.len()).filter(members).map(|at| known[at]).collect::<Vec<_>>());
+    let scores: Vec<(Uid, f64)> = round
+        .candidates
+        .iter()
+        .enumerate()
+        .map(|(at, candidate)| (candidate.uid, rewards[at] * availability[at]))
+        .collect();
+    let weights = super::weights::integer(&scores)?;
+    let verdict = Verdict { senior, standings, rewards, availability };
+    let report = present::report(&round, &answers, &verdict, &next, &weights);
+    *memory = next;
+    Ok(Outcome { report, weights })
+}
+
+impl Memory {
+    /// Forgets what is remembered of miners that are no longer registered.
+    fn forget(&mut self, known: &[Hotkey]) {
+        let known: std::collections::BTreeSet<&Hotkey> = known.iter().collect();
+        self.history.retain(|hotkey| known.contains(hotkey));
+        self.near.retain(|hotkey| known.contains(hotkey));
+        self.pool.retain(|hotkey| known.contains(hotkey));
+        self.availability.retain(|hotkey, _| known.contains(hotkey));
+    }
+
+    /// The newest epoch that was scored.
+    #[must_use]
+    pub fn newest(&self) -> Option<Epoch> {
+        self.history.newest().map(Epoch::new)
+    }
+}
+
+/// Index of the senior of each candidate's cluster. Copies of a miner that is silent now are not held back by it: the
+/// senior is the first registered one among those that are paid at all.
+fn seniors(round: &Round<'_>, availability: &[f64], links: &[(Hotkey, Hotkey)]) -> Vec<usize> {
+    let keys: Vec<Hotkey> = round.candidates.iter().map(|candidate| candidate.hotkey).collect();
+    // Heights are far below 2^48, uids are 16 bits: silent after all others, then by height, then by uid.
+    let rank = |(candidate, availability): (&Candidate, &f64)| {
+        let silent = u64::from(*availability <= 0.0) << 63;
+        silent | (candidate.registered_at.get().min(1 << 46) << 16) | u64::from(candidate.uid.get())
+    };
+    let rank: Vec<u64> = round.candidates.iter().zip(availability).map(rank).collect();
+    components(&keys, &rank, links)
+}
+
+fn rewards(standings: &[Option<Standing>], senior: &[usize], availability: &[f64], alpha: f64) -> Vec<f64> {
+    let paid = |at: usize, value: fn(&Standing) -> f64| match &standings[at] {
+        Some(standing) if senior[at] == at && availability[at] > 0.0 => value(standing),
+        _ => 0.0,
+    };
+    let all = 0..standings.len();
+    let gains: Vec<f64> = all.clone().map(|at| paid(at, |standing| standing.gain)).collect();
+    let marginals: Vec<f64> = all.map(|at| paid(at, |standing| standing.marginal)).collect();
+    combine(&gains, &marginals, alpha)
+}
+
+/// Probabilities of the realised bytes, of the miners that answered at all.
+struct Answers {
+    /// Indices of those candidates.
+    present: Vec<usize>,
+    /// Of the reference, by position.
+    reference: Vec<f64>,
+    /// Of each present miner, by position, missing ones at the reference.
+    filled: Vec<Vec<f64>>,
+    steps: usize,
+    documents: usize,
+}
+
+impl Answers {
+    fn of(round: &Round<'_>, steps: usize) -> Result<Self, ScoreError> {
+        let answered = |candidate: &Candidate| candidate.sheet.as_ref().is_some_and(|s| s.answered() > 0);
+        let present: Vec<usize> =
+            (0..round.candidates.len()).filter(|&at| answered(&round.candidates[at])).collect();
+        if present.is_empty() {
+            let asked = round.candidates.iter().filter(|candidate| candidate.sheet.is_some()).count();
+            return Err(ScoreError::Void { asked });
+        }
+        let documents = round.questions.len();
+        let truth = |step: usize| round.questions.iter().map(move |question| question.truth[step]);
+        let reference: Vec<f64> = (0..steps).flat_map(truth).map(|byte| round.reference.prob(byte)).collect();
+        let fill = |&at: &usize| {
+            let probs = round.candidates[at].sheet.as_ref().map_or(&[][..], Sheet::probs);
+            probs.iter().zip(&reference).map(|(prob, reference)| prob.unwrap_or(*reference)).collect()
+        };
+        let filled = present.iter().map(fill).collect();
+        Ok(Self { present, reference, filled, steps, documents })
+    }
+
+    fn sheet<'a>(&self, round: &'a Round<'_>, at: usize) -> Option<&'a Sheet> {
+        round.candidates[self.present[at]].sheet.as_ref()
+    }
+
+    fn measured(&self, round: &Round<'_>) -> Result<Measured, ClusterError> {
+        let sheet = |at: usize| Some((round.candidates[self.present[at]].hotkey, self.sheet(round, at)?));
+        let sheets: Vec<(Hotkey, &Sheet)> = (0..self.present.len()).filter_map(sheet).collect();
+        Measured::new(&sheets, self.reference.len())
+    }
+
+    /// Mean gain of each document and marginal value of each senior, in this epoch.
+    fn block(&self, round: &Round<'_>, senior: &[usize]) -> Result<Block, GameError> {
+        let spec = GameSpec {
+            probs: self.filled.clone(),
+            reference: self.reference.clone(),
+            clusters: Some(self.present.iter().map(|&at| senior[at] as u64).collect()),
+            // Inside a cluster the senior is first, whatever its index.
+            seniority: Some(self.present.iter().map(|&at| u64::from(senior[at] != at)).collect()),
+            ..GameSpec::default()
+        };
+        let values = owen(&Game::new(spec)?);
+        let hotkey = |at: usize| round.candidates[self.present[at]].hotkey;
+        let paid = (0..self.present.len()).filter(|&at| senior[self.present[at]] == self.present[at]);
+        Ok(Block {
+            epoch: round.epoch.get(),
+            tokens: self.steps,
+            documents: self.documents,
+            gains: (0..self.present.len()).map(|at| (hotkey(at), self.document_gains(at))).collect(),
+            marginals: paid.map(|at| (hotkey(at), values[at])).collect(),
+        })
+    }
+
+    fn document_gains(&self, at: usize) -> Vec<f64> {
+        let gain = |position: usize| (self.filled[at][position] / self.reference[position]).ln();
+        let positions = |document: usize| (document..self.reference.len()).step_by(self.documents);
+        let mean = |document: usize| positions(document).map(gain).sum::<f64>() / self.steps.max(1) as f64;
+        (0..self.documents).map(mean).collect()
+    }
+
+    /// The positions of held-out documents, for the pool.
+    fn held_out(&self, round: &Round<'_>) -> Positions {
+        let held_out: Vec<usize> = (0..self.reference.len())
+            .filter(|position| round.questions[position % self.documents].is_held_out())
+            .collect();
+        let row = |at: usize| {
+            let probs = self.sheet(round, at).map_or(&[][..], Sheet::probs);
+            held_out.iter().map(|&position| probs[position].map(|prob| prob as f32)).collect()
+        };
+        Positions {
+            reference: held_out.iter().map(|&position| self.reference[position] as f32).collect(),
+            miners: (0..self.present.len())
+                .map(|at| (round.candidates[self.present[at]].hotkey, row(at)))
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
