@@ -15,9 +15,7 @@ pub enum ModelError {
         reason: String,
     },
     /// The file is larger than the loader may read.
-    #[error(
-        "{path}: {bytes} bytes, more than the {limit} allowed; raise `max_file_bytes` if that is meant"
-    )]
+    #[error("{path}: {bytes} bytes, more than the {limit} allowed; raise `max_file_bytes` if that is meant")]
     TooLarge {
         /// The file.
         path: PathBuf,

@@ -15,10 +15,6 @@ impl Digest {
     pub(crate) fn of(bytes: &[u8]) -> [u8; 32] {
         Blake2b::<U32>::digest(bytes).into()
     }
-
-    pub(crate) fn hex(bytes: &[u8]) -> String {
-        format!("0x{}", hex::encode(Self::of(bytes)))
-    }
 }
 
 pub(crate) fn corrupt(path: &Path, reason: impl Into<String>) -> ModelError {

@@ -19,7 +19,6 @@ use crate::torch::{dim, size};
 
 pub use file::{GptModel, write};
 
-
 /// Bytes are the vocabulary.
 pub const VOCAB: u32 = 256;
 /// The token before every document.
@@ -66,7 +65,7 @@ impl GptConfig {
         bounded("width", self.width, 2, MAX_WIDTH)?;
         bounded("hidden", self.hidden, 1, 8 * MAX_WIDTH)?;
         bounded("heads", self.heads, 1, self.width / 2)?;
-        if self.width % (2 * self.heads) != 0 {
+        if !self.width.is_multiple_of(2 * self.heads) {
             let reason = format!("{} must divide width {} evenly", self.heads, self.width);
             return Err(ModelError::Config { field: "heads", reason });
         }
@@ -150,10 +149,7 @@ impl Gpt {
     }
 
     /// The same network with every weight passed through `change`.
-    pub(crate) fn map(
-        &self,
-        change: &dyn Fn(&Tensor) -> Result<Tensor, TchError>,
-    ) -> Result<Self, TchError> {
+    pub(crate) fn map(&self, change: &dyn Fn(&Tensor) -> Result<Tensor, TchError>) -> Result<Self, TchError> {
         let layers = self.layers.iter().map(|layer| {
             Ok(Layer {
                 attention_norm: change(&layer.attention_norm)?,
@@ -193,12 +189,7 @@ impl Gpt {
     }
 
     /// Logits of the tokens `ids` at `positions`, both `[batch, positions]`.
-    fn forward(
-        &self,
-        ids: &Tensor,
-        positions: &Tensor,
-        attend: &mut Attend<'_>,
-    ) -> Result<Tensor, TchError> {
+    fn forward(&self, ids: &Tensor, positions: &Tensor, attend: &mut Attend<'_>) -> Result<Tensor, TchError> {
         let cos = table(&self.cos, positions)?;
         let sin = table(&self.sin, positions)?;
         let mut x = Tensor::f_embedding(&self.embedding, ids, -1, false, false)?;
@@ -261,9 +252,7 @@ fn rotary_tables(config: &GptConfig) -> Result<(Tensor, Tensor), ModelError> {
     let half = head / 2;
     let angles: Vec<f64> = (0..config.context)
         .flat_map(|position| {
-            (0..half).map(move |pair| {
-                position as f64 * ROTARY_BASE.powf(-2.0 * pair as f64 / head as f64)
-            })
+            (0..half).map(move |pair| position as f64 * ROTARY_BASE.powf(-2.0 * pair as f64 / head as f64))
         })
         .collect();
     let shape = [dim(config.context), dim(half)];

@@ -35,8 +35,7 @@ pub struct Inspection {
 /// What is wrong with the file.
 pub fn inspect(path: &Path, options: &LoadOptions) -> Result<Inspection, ModelError> {
     let info = load(path, options)?.info().clone();
-    let file_bytes =
-        std::fs::metadata(path).map_err(|error| crate::files::io(path, &error))?.len();
+    let file_bytes = std::fs::metadata(path).map_err(|error| crate::files::io(path, &error))?.len();
     let (tensors, card) = contents(path, options, &info)?;
     Ok(Inspection { info, file_bytes, tensors, card })
 }

@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub mod corpus;
+#[cfg(feature = "libtorch")]
 mod documents;
 mod error;
 pub mod evaluate;
@@ -34,14 +35,15 @@ pub mod recipe;
 pub mod replica;
 #[cfg(feature = "libtorch")]
 mod score;
+#[cfg(all(test, feature = "libtorch"))]
+mod testing;
 #[cfg(feature = "libtorch")]
 mod torch;
 #[cfg(feature = "libtorch")]
 pub mod torchscript;
 #[cfg(feature = "libtorch")]
 pub mod train;
-#[cfg(all(test, feature = "libtorch"))]
-mod testing;
+#[cfg(feature = "libtorch")]
 mod window;
 
 pub use error::ModelError;

@@ -65,10 +65,7 @@ pub trait LanguageModel {
     }
 }
 
-fn step_through<M: LanguageModel + ?Sized>(
-    model: &M,
-    document: &[Token],
-) -> Result<Vec<f32>, ModelError> {
+fn step_through<M: LanguageModel + ?Sized>(model: &M, document: &[Token]) -> Result<Vec<f32>, ModelError> {
     let mut session = model.open(&[Vec::new()])?;
     let mut nats = Vec::with_capacity(document.len());
     for token in document {
@@ -102,11 +99,7 @@ pub(crate) fn check_contexts(contexts: &[Vec<Token>], vocab: u32) -> Result<(), 
 }
 
 /// Checks what a caller hands to [`Session::advance`].
-pub(crate) fn check_advance(
-    tokens: &[Token],
-    documents: usize,
-    vocab: u32,
-) -> Result<(), ModelError> {
+pub(crate) fn check_advance(tokens: &[Token], documents: usize, vocab: u32) -> Result<(), ModelError> {
     if tokens.len() != documents {
         return Err(ModelError::DocumentCount { documents, tokens: tokens.len() });
     }

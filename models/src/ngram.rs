@@ -125,8 +125,7 @@ impl NgramSession {
         for history in &mut self.histories {
             history.drain(..history.len().saturating_sub(longest));
         }
-        self.predictions =
-            self.histories.iter().map(|history| self.counts.log_probs(history)).collect();
+        self.predictions = self.histories.iter().map(|history| self.counts.log_probs(history)).collect();
     }
 }
 

@@ -37,12 +37,7 @@ pub struct ReplicaLimits {
 impl Default for ReplicaLimits {
     /// 256 documents of 4,096 tokens waiting; sessions of 4,096 documents over a 256-token window.
     fn default() -> Self {
-        Self {
-            waiting_tokens: 1 << 20,
-            waiting_requests: 1024,
-            session_tokens: 1 << 20,
-            retry_after_ms: 100,
-        }
+        Self { waiting_tokens: 1 << 20, waiting_requests: 1024, session_tokens: 1 << 20, retry_after_ms: 100 }
     }
 }
 
@@ -108,9 +103,8 @@ impl Replica {
             .name("acumen-model".into())
             .spawn(move || worker::run(&shared, loader, &started))
             .map_err(|error| ModelError::Engine(format!("cannot start a thread: {error}")))?;
-        let info = loaded
-            .recv()
-            .map_err(|_| ModelError::Panicked("the thread ended while loading".into()))??;
+        let info =
+            loaded.recv().map_err(|_| ModelError::Panicked("the thread ended while loading".into()))??;
         Ok(Self { queue, info, thread: Some(thread) })
     }
 

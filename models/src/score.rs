@@ -44,10 +44,7 @@ fn score_group(
 ) -> Result<(), ModelError> {
     let length = group.iter().map(|(_, part)| part.end - part.start).max().unwrap_or(0);
     let rows = |shift: usize| -> Vec<&[Token]> {
-        group
-            .iter()
-            .map(|(index, part)| &whole[*index][part.start + shift..part.end + shift])
-            .collect()
+        group.iter().map(|(index, part)| &whole[*index][part.start + shift..part.end + shift]).collect()
     };
     let targets = ids(&rows(1), length)?;
     let loss = forward(&ids(&rows(0), length)?)?

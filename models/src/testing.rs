@@ -11,8 +11,7 @@ use crate::torch::dim;
 use crate::{LogProbs, Token};
 
 /// A network that is quick to run and, with a window of 8, quick to outgrow.
-pub(crate) const TINY: GptConfig =
-    GptConfig { context: 8, layers: 2, heads: 2, width: 16, hidden: 24 };
+pub(crate) const TINY: GptConfig = GptConfig { context: 8, layers: 2, heads: 2, width: 16, hidden: 24 };
 
 /// Differences that the order of floating-point sums explains.
 pub(crate) const TOLERANCE: f32 = 1e-4;
@@ -26,8 +25,7 @@ pub(crate) fn weights(config: GptConfig, seed: u64) -> Vec<(String, Tensor)> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let tensors = config.tensors().into_iter().map(|(name, shape)| {
         let count: usize = shape.iter().product();
-        let values: Vec<f32> =
-            (0..count).map(|_| (rng.next_u32() % 2001) as f32 / 1000.0 - 1.0).collect();
+        let values: Vec<f32> = (0..count).map(|_| (rng.next_u32() % 2001) as f32 / 1000.0 - 1.0).collect();
         let dims: Vec<i64> = shape.iter().map(|size| dim(*size)).collect();
         (name, Tensor::f_from_slice(&values).and_then(|flat| flat.f_view(&dims[..])).unwrap())
     });

@@ -121,8 +121,8 @@ fn config(path: &Path) -> Result<ScriptConfig, ModelError> {
         return Ok(ScriptConfig::default());
     }
     let text = files::read(&beside, MAX_CONFIG_BYTES)?;
-    let config: ScriptConfig = serde_json::from_slice(&text)
-        .map_err(|error| files::corrupt(&beside, error.to_string()))?;
+    let config: ScriptConfig =
+        serde_json::from_slice(&text).map_err(|error| files::corrupt(&beside, error.to_string()))?;
     if !(2..=MAX_CONTEXT).contains(&config.context) {
         let reason = format!("`context` {} is not between 2 and {MAX_CONTEXT}", config.context);
         return Err(files::corrupt(&beside, reason));
@@ -221,8 +221,7 @@ impl ScriptSession {
         for same in rows.chunk_by(|a, b| length(*a) == length(*b)) {
             let positions = length(same[0]);
             for group in same.chunks((TOKENS_PER_PASS / positions).max(1)) {
-                let windows: Vec<&[Token]> =
-                    group.iter().map(|row| self.documents.window(*row)).collect();
+                let windows: Vec<&[Token]> = group.iter().map(|row| self.documents.window(*row)).collect();
                 let logits = self.script.logits(&ids(&windows, positions)?)?;
                 let last = logits.f_select(1, dim(positions - 1))?;
                 for (row, distribution) in group.iter().zip(log_probs(&last)?) {

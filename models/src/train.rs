@@ -79,10 +79,7 @@ const SAMPLE_BYTES: usize = 1024;
 /// # Errors
 /// A configuration that cannot be used, a file that cannot be read or written, a failure of the engine, or a loss that
 /// is no longer a number.
-pub fn run(
-    config: &TrainConfig,
-    progress: &mut dyn FnMut(&Progress),
-) -> Result<Losses, ModelError> {
+pub fn run(config: &TrainConfig, progress: &mut dyn FnMut(&Progress)) -> Result<Losses, ModelError> {
     check(config)?;
     torch::prepare(Some(config.threads));
     let mut data = data::Source::open(config)?;
@@ -101,11 +98,7 @@ pub fn run(
 }
 
 /// A traced module is made from the native file, so that both have the same rounded weights.
-fn save(
-    config: &TrainConfig,
-    store: &nn::VarStore,
-    card: serde_json::Value,
-) -> Result<(), ModelError> {
+fn save(config: &TrainConfig, store: &nn::VarStore, card: serde_json::Value) -> Result<(), ModelError> {
     let variables: Vec<(String, Tensor)> = store.variables().into_iter().collect();
     if config.output.extension().is_none_or(|extension| extension != "pt") {
         return gpt::write(&config.output, &config.name, config.model, card, &variables);
@@ -154,10 +147,7 @@ fn initialise(config: GptConfig, store: &nn::VarStore) -> Result<Gpt, ModelError
         let narrower = name.ends_with("attention_out") || name.ends_with("down");
         let init = match shape.len() {
             1 => nn::Init::Const(1.0),
-            _ => nn::Init::Randn {
-                mean: 0.0,
-                stdev: spread * if narrower { residual } else { 1.0 },
-            },
+            _ => nn::Init::Randn { mean: 0.0, stdev: spread * if narrower { residual } else { 1.0 } },
         };
         let mut path = store.root().set_group(usize::from(shape.len() == 1));
         let (folders, leaf) = name.rsplit_once('.').unwrap_or(("", name));

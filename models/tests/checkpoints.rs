@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use acumen_models::evaluate::{Losses, TASK_SEED, evaluate, floors};
 use acumen_models::generate::{Sampling, generate};
 use acumen_models::inspect::inspect;
-use acumen_models::{
-    LoadOptions, ModelError, Replica, ReplicaLimits, byte_tokens, corpus, load,
-};
+use acumen_models::{LoadOptions, ModelError, Replica, ReplicaLimits, byte_tokens, corpus, load};
 use acumen_scoring_tasks::{Family, text};
 
 /// Best first.

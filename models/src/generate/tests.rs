@@ -29,8 +29,7 @@ fn sampling_follows_the_distribution() {
 fn temperature_sharpens() {
     let flat = distribution(&[0.4, 0.35, 0.25]);
     let share = |temperature| {
-        let chosen =
-            (0..2000).map(|position| choose(&flat, Sampling { temperature, seed: 5 }, position));
+        let chosen = (0..2000).map(|position| choose(&flat, Sampling { temperature, seed: 5 }, position));
         chosen.filter(|token| *token == 0).count()
     };
     // 0.4^5 / (0.4^5 + 0.35^5 + 0.25^5) = 0.63.

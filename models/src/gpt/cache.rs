@@ -15,12 +15,8 @@ pub(super) struct Cache {
 
 impl Cache {
     pub(super) fn new(config: &GptConfig, documents: usize) -> Result<Self, TchError> {
-        let shape = [
-            dim(documents),
-            dim(config.heads),
-            dim(config.context),
-            dim(config.width / config.heads),
-        ];
+        let shape =
+            [dim(documents), dim(config.heads), dim(config.context), dim(config.width / config.heads)];
         let empty = || Tensor::f_zeros(shape, (Kind::Float, Device::Cpu));
         let layers = (0..config.layers).map(|_| Ok((empty()?, empty()?)));
         Ok(Self { layers: layers.collect::<Result<_, TchError>>()? })

@@ -51,8 +51,7 @@ impl GptModel {
             .map_err(|error| files::corrupt(path, format!("not a safetensors file: {error}")))?;
         let header = header(path, &bytes)?;
         let wanted = header.config.tensors();
-        if let Some(name) = file.names().into_iter().find(|name| wanted.iter().all(|(w, _)| w != name))
-        {
+        if let Some(name) = file.names().into_iter().find(|name| wanted.iter().all(|(w, _)| w != name)) {
             return Err(fault(path, name, "this architecture has no such tensor"));
         }
         let gpt = Gpt::new(header.config, &mut |name| {
@@ -127,12 +126,7 @@ fn fault(path: &Path, tensor: &str, reason: impl Into<String>) -> ModelError {
     ModelError::Tensor { path: path.into(), tensor: tensor.into(), reason: reason.into() }
 }
 
-fn tensor(
-    path: &Path,
-    file: &SafeTensors<'_>,
-    name: &str,
-    expected: &[usize],
-) -> Result<Tensor, ModelError> {
+fn tensor(path: &Path, file: &SafeTensors<'_>, name: &str, expected: &[usize]) -> Result<Tensor, ModelError> {
     let view = file.tensor(name).map_err(|_| fault(path, name, "missing"))?;
     if view.shape() != expected {
         let reason = format!("shape {:?}, expected {expected:?}", view.shape());
@@ -168,10 +162,8 @@ pub fn write(
         .map_err(|error| files::corrupt(path, format!("cannot write its metadata: {error}")))?;
     let mut parts = Vec::new();
     for (name, expected) in config.tensors() {
-        let (_, tensor) = weights
-            .iter()
-            .find(|(given, _)| *given == name)
-            .ok_or_else(|| fault(path, &name, "missing"))?;
+        let (_, tensor) =
+            weights.iter().find(|(given, _)| *given == name).ok_or_else(|| fault(path, &name, "missing"))?;
         if shape(tensor) != expected {
             return Err(fault(path, &name, format!("shape {:?}, expected {expected:?}", tensor.size())));
         }
@@ -181,9 +173,7 @@ pub fn write(
         .iter()
         .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F16, shape.clone(), bytes)?)))
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
-        .and_then(|views| {
-            safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), header)])))
-        })
+        .and_then(|views| safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), header)]))))
         .map_err(|error| files::corrupt(path, format!("cannot be written: {error}")))?;
     files::write(path, &views)
 }

@@ -61,8 +61,7 @@ impl GptSession {
         // Like lengths together, so that little is padding.
         rows.sort_by_key(|row| self.documents.window(*row).len());
         for group in rows.chunks((TOKENS_PER_PASS / self.gpt.config.context).max(1)) {
-            let windows: Vec<&[Token]> =
-                group.iter().map(|row| self.documents.window(*row)).collect();
+            let windows: Vec<&[Token]> = group.iter().map(|row| self.documents.window(*row)).collect();
             let length = windows.iter().map(|window| window.len()).max().unwrap_or(1);
             let index: Vec<i64> = group.iter().map(|row| dim(*row)).collect();
             let index = Tensor::f_from_slice(&index)?;

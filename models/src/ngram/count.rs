@@ -54,8 +54,7 @@ pub fn train(config: &NgramConfig) -> Result<(), ModelError> {
             .map(|(history, followers)| (history, followers.into_iter().collect::<Followers>()))
             .collect()
     };
-    let counts =
-        Counts { name: config.name.clone(), tables: tables.into_iter().map(flat).collect() };
+    let counts = Counts { name: config.name.clone(), tables: tables.into_iter().map(flat).collect() };
     files::write(&config.output, &file::encode(&counts))
 }
 

@@ -77,7 +77,7 @@ fn steps_equal_opening_and_the_default_score() {
     let (_folder, model, _) = counted(&[b"abracadabra", b"banana"], 3);
     let text = byte_tokens(b"a band abroad");
     let mut session = model.open(&[Vec::new(), byte_tokens(b"b")]).unwrap();
-    let scores = model.score(&[text.clone()]).unwrap();
+    let scores = model.score(std::slice::from_ref(&text)).unwrap();
     for (at, token) in text.iter().enumerate() {
         let opened = model.open(&[text[..at].to_vec()]).unwrap();
         assert_eq!(session.predict()[0], opened.predict()[0]);

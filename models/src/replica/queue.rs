@@ -34,11 +34,7 @@ impl Drop for Reservation {
 #[derive(Debug)]
 pub(super) enum Request {
     /// Start a session.
-    Open {
-        contexts: Vec<Vec<Token>>,
-        reservation: Reservation,
-        reply: oneshot::Sender<Opened>,
-    },
+    Open { contexts: Vec<Vec<Token>>, reservation: Reservation, reply: oneshot::Sender<Opened> },
     /// Advance one.
     Advance { id: u64, tokens: Vec<Token>, reply: oneshot::Sender<Advanced> },
 }
@@ -84,12 +80,7 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(limits: ReplicaLimits) -> Self {
-        Self {
-            limits,
-            reserved: Arc::default(),
-            state: Mutex::default(),
-            wake: Condvar::new(),
-        }
+        Self { limits, reserved: Arc::default(), state: Mutex::default(), wake: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -222,12 +213,7 @@ impl State {
 }
 
 /// A request that no amount of waiting would let in is refused for good.
-fn too_big(
-    field: &'static str,
-    size: usize,
-    limit: usize,
-    what: &str,
-) -> Result<(), ReplicaError> {
+fn too_big(field: &'static str, size: usize, limit: usize, what: &str) -> Result<(), ReplicaError> {
     if size <= limit {
         return Ok(());
     }

@@ -11,12 +11,8 @@ use std::task::{Context, Poll, Waker};
 use super::*;
 use crate::Session;
 
-const LIMITS: ReplicaLimits = ReplicaLimits {
-    waiting_tokens: 10,
-    waiting_requests: 3,
-    session_tokens: 24,
-    retry_after_ms: 7,
-};
+const LIMITS: ReplicaLimits =
+    ReplicaLimits { waiting_tokens: 10, waiting_requests: 3, session_tokens: 24, retry_after_ms: 7 };
 
 /// What the fake does with a token.
 const PANIC: Token = 13;
@@ -82,9 +78,7 @@ impl Session for FakeSession {
 }
 
 /// A replica of the fake with a window of 8; `loaded` is asked at each loading.
-fn replica(
-    mut loaded: impl FnMut() -> Result<(), ModelError> + Send + 'static,
-) -> (Replica, Strings) {
+fn replica(mut loaded: impl FnMut() -> Result<(), ModelError> + Send + 'static) -> (Replica, Strings) {
     let (say, waits) = channel();
     let (go, gone) = channel::<()>();
     let gone = Arc::new(Mutex::new(gone));

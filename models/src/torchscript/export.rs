@@ -24,9 +24,8 @@ pub fn export(model: &GptModel, name: &str, path: &Path) -> Result<(), ModelErro
     let input = ids(&[&sample, &sample], sample.len())?;
     let mut failure = None;
     let mut forward = |inputs: &[Tensor]| {
-        let logits = half
-            .map(&|weight| weight.f_to_kind(Kind::Float))
-            .and_then(|network| network.logits(&inputs[0]));
+        let logits =
+            half.map(&|weight| weight.f_to_kind(Kind::Float)).and_then(|network| network.logits(&inputs[0]));
         // The tracer has no way to fail: it gets an empty tensor, and the error is reported below.
         vec![logits.unwrap_or_else(|error| {
             failure = Some(error);

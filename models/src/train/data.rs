@@ -39,7 +39,7 @@ impl Source {
             if bytes.len() <= config.model.context + 1 {
                 return Err(files::corrupt(path, "it is shorter than one training sequence"));
             }
-            let digest = Digest::hex(&bytes);
+            let digest = format!("0x{}", hex::encode(Digest::of(&bytes)));
             texts.push((path.clone(), bytes, digest));
         }
         if texts.is_empty() && config.task_share < 1.0 {
@@ -83,7 +83,7 @@ impl Source {
 
     /// `context + 1` tokens.
     fn sequence(&mut self) -> Vec<Token> {
-        let share = (self.rng.next_u32() as f64) / (f64::from(u32::MAX) + 1.0);
+        let share = f64::from(self.rng.next_u32()) / (f64::from(u32::MAX) + 1.0);
         if share < self.task_share { self.task() } else { self.stretch() }
     }
 

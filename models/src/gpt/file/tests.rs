@@ -41,17 +41,14 @@ fn file(header: &str, replace: &str, dtype: Dtype, shape: &[usize], bytes: &[u8]
     }
     let views: Vec<_> = tensors
         .iter()
-        .map(|(name, dtype, shape, bytes)| {
-            (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap())
-        })
+        .map(|(name, dtype, shape, bytes)| (name, TensorView::new(*dtype, shape.clone(), bytes).unwrap()))
         .collect();
     let metadata = HashMap::from([(KEY.to_owned(), header.to_owned())]);
     serialize(views, Some(metadata)).unwrap()
 }
 
 fn good_header() -> String {
-    let header =
-        Header { version: VERSION, name: "x".into(), config: TINY, card: serde_json::Value::Null };
+    let header = Header { version: VERSION, name: "x".into(), config: TINY, card: serde_json::Value::Null };
     serde_json::to_string(&header).unwrap()
 }
 
@@ -77,7 +74,7 @@ fn a_file_cut_anywhere_is_refused() {
     for length in (0..whole.len()).step_by(61).chain([whole.len() - 1]) {
         fixture.read(&whole[..length]);
     }
-    fixture.read(&[whole.clone(), vec![0]].concat());
+    fixture.read(&[whole, vec![0]].concat());
 }
 
 #[test]
@@ -90,12 +87,15 @@ fn an_absurd_header_length_is_refused_before_it_is_allocated() {
     }
 }
 
+/// A tensor's name, what to write in its place, and what the refusal must say.
+type Fault<'a> = (&'a str, Dtype, Vec<usize>, Vec<u8>, &'a str);
+
 #[test]
 fn a_tensor_at_fault_is_named() {
     let fixture = Fixture::new();
     let one = half::f16::ONE.to_le_bytes();
     let nan = half::f16::NAN.to_le_bytes();
-    let cases: [(&str, Dtype, Vec<usize>, Vec<u8>, &str); 6] = [
+    let cases: [Fault<'_>; 6] = [
         ("layers.1.down", Dtype::F16, vec![], vec![], "missing"),
         ("norm", Dtype::F16, vec![8], one.repeat(8), "shape [8], expected [16]"),
         ("norm", Dtype::F16, vec![4, 4], one.repeat(16), "shape [4, 4]"),
