@@ -30,6 +30,9 @@ pub(super) fn consensus_and_ranks(weights: &Weights<'_>, stake: &[Fix], kappa: F
                 voter: i,
             }));
             let consensus = electorate.median(votes);
+            if consensus == ZERO {
+                return (ZERO, ZERO);
+            }
             let rank = votes.iter().fold(ZERO, |rank, vote| {
                 rank.saturating_add(mul(at(stake, vote.voter), vote.value.min(consensus)))
             });
@@ -39,7 +42,7 @@ pub(super) fn consensus_and_ranks(weights: &Weights<'_>, stake: &[Fix], kappa: F
 }
 
 /// One row's entry in a column.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 pub(super) struct Vote {
     pub(super) value: Fix,
     pub(super) stake: Fix,
@@ -76,7 +79,7 @@ impl Electorate {
         if votes.len() < self.voters && self.minority < below {
             return ZERO;
         }
-        votes.sort_unstable();
+        votes.sort_unstable_by_key(|vote| vote.value);
         for vote in votes.iter() {
             below = below.saturating_add(vote.stake);
             if self.minority < below {

@@ -13,9 +13,6 @@ const HALF: Fix = Fix::from_bits(0x8000_0000);
 /// Beyond this the exponent is cut.
 const MAX_EXPONENT: Fix = Fix::from_bits(20 << 32);
 
-/// The series runs while its divisor is below the number of fractional bits.
-const TERMS: u64 = 32;
-
 /// The curve of one epoch.
 pub(super) struct Curve {
     low: Fix,
@@ -66,21 +63,30 @@ pub(crate) fn exp(x: Fix) -> Fix {
     if x < ZERO { div(ONE, grown) } else { grown }
 }
 
-/// `Σ x^k / k!` for raw `x` up to 20: the largest term is 4.4e7, the sum 4.9e8, so the raw values
-/// stay below 2^61 and the products below 2^96. Terms fall after they have grown: the first zero
-/// ends the sum.
+/// One run of the body per divisor: written out, each division is by a constant, which the compiler
+/// turns into a multiplication.
+macro_rules! for_each_constant {
+    ($divisor:ident in [$($value:literal)*] $body:block) => {
+        $({ const $divisor: u64 = $value; $body })*
+    };
+}
+
+/// `Σ x^k / k!` for raw `x` up to 20, while `k` is below the number of fractional bits: the largest
+/// term is 4.4e7, the sum 4.9e8, so the raw values stay below 2^61 and the products below 2^96.
+/// Terms fall after they have grown: the first zero ends the sum.
 fn series(x: u64) -> u64 {
     let mut term = x;
     let mut sum = x.wrapping_add(ONE_BITS);
-    for divisor in 2..TERMS {
+    for_each_constant!(DIVISOR in [
+        2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
+    ] {
         let product = u128::from(term).wrapping_mul(u128::from(x)).wrapping_shr(32);
-        let scaled = u64::try_from(product).unwrap_or(u64::MAX);
-        term = scaled.checked_div(divisor).unwrap_or(0);
+        term = u64::try_from(product).unwrap_or(u64::MAX).wrapping_div(DIVISOR);
         if term == 0 {
-            break;
+            return sum;
         }
         sum = sum.wrapping_add(term);
-    }
+    });
     sum
 }
 

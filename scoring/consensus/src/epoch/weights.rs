@@ -12,7 +12,8 @@ use crate::{EpochInput, Neuron, Params, SparseRows};
 /// Weights as the consensus sees them: row sums are at most one.
 pub(super) struct Weights<'a> {
     rows: &'a SparseRows,
-    neurons: &'a [Neuron],
+    /// Registration block per uid: packed, since every entry of every pass looks one up.
+    registered: Vec<u64>,
     owner: Option<u16>,
     senders: Vec<Sender>,
 }
@@ -30,11 +31,11 @@ impl<'a> Weights<'a> {
     pub(super) fn new(params: &Params, input: &'a EpochInput, permits: &[bool]) -> Self {
         let mut view = Self {
             rows: &input.weights,
-            neurons: &input.neurons,
+            registered: input.neurons.iter().map(|neuron| neuron.block_at_registration).collect(),
             owner: input.owner_uid,
             senders: Vec::new(),
         };
-        let permitted = input.neurons.iter().zip(permits).enumerate();
+        let permitted = input.neurons.par_iter().zip(permits).enumerate();
         view.senders = permitted
             .map(|(i, (neuron, &permit))| {
                 let horizon = if permit { horizon(params, neuron) } else { 0 };
@@ -87,8 +88,8 @@ impl<'a> Weights<'a> {
         let diagonal = u16::try_from(i).ok().filter(|&uid| self.owner != Some(uid));
         let rows = (horizon > 0).then(|| self.rows.row(i));
         rows.into_iter().flatten().filter(move |&(j, _)| {
-            let target = self.neurons.get(usize::from(j));
-            Some(j) != diagonal && target.is_some_and(|t| t.block_at_registration < horizon)
+            let registered = self.registered.get(usize::from(j));
+            Some(j) != diagonal && registered.is_some_and(|&block| block < horizon)
         })
     }
 }
