@@ -50,7 +50,7 @@ fn a_change_of_temperature_is_not_a_disguise() {
     for beta in [0.6, 0.77, 0.9, 1.07, 1.3, 1.8] {
         let affinity = observed(40, |_, base| vec![base.to_vec(), temper(base, beta)]);
         let found = affinity.distance(0, 1).unwrap();
-        assert!(found < 0.03, "β = {beta}: {found}");
+        assert!(found < 0.01, "β = {beta}: {found}");
     }
     let base = random_dist(&mut Seeded::new(1, 0), VOCAB, 8.0);
     assert!(plain(&base, &temper(&base, 1.8)) > 1.5 * CLUSTER_TAU, "the plain distance would be fooled");

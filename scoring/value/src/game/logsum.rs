@@ -26,34 +26,35 @@ const ONE: u64 = 1023 << 52;
 struct Product {
     mantissas: [f64; LANES],
     exponents: [u64; LANES],
-    pushed: usize,
 }
 
 impl Product {
     fn new() -> Self {
-        Self { mantissas: [1.0; LANES], exponents: [0; LANES], pushed: 0 }
+        Self { mantissas: [1.0; LANES], exponents: [0; LANES] }
     }
 
     #[inline(always)]
     fn push(&mut self, lane: usize, x: f64) {
         let bits = x.to_bits();
-        self.exponents[lane] += bits >> 52;
+        // At most 256 exponents below 2^11 each: cannot wrap, and a checked addition would not vectorise.
+        self.exponents[lane] = self.exponents[lane].wrapping_add(bits >> 52);
         self.mantissas[lane] *= f64::from_bits((bits & MANTISSA) | ONE);
-        self.pushed += 1;
     }
 
     /// Takes a whole chunk: one extraction per [`GROUP`] terms.
     #[inline(always)]
     fn push_chunk(&mut self, chunk: &[f64; CHUNK]) {
         for lane in 0..LANES {
-            let group = (chunk[lane] * chunk[lane + LANES]) * (chunk[lane + 2 * LANES] * chunk[lane + 3 * LANES]);
+            let group =
+                (chunk[lane] * chunk[lane + LANES]) * (chunk[lane + 2 * LANES] * chunk[lane + 3 * LANES]);
             self.push(lane, group);
         }
     }
 
-    fn ln(&self) -> f64 {
+    /// `pushes` is how many exponents were added.
+    fn ln(&self, pushes: usize) -> f64 {
         let mantissa: f64 = self.mantissas.iter().product();
-        let exponent = self.exponents.iter().sum::<u64>() as f64 - 1023.0 * self.pushed as f64;
+        let exponent = self.exponents.iter().sum::<u64>() as f64 - 1023.0 * pushes as f64;
         mantissa.ln() + exponent * std::f64::consts::LN_2
     }
 }
@@ -68,7 +69,7 @@ fn ln_block(xs: &[f64]) -> f64 {
     let (chunks, rest) = xs.as_chunks::<CHUNK>();
     chunks.iter().for_each(|chunk| product.push_chunk(chunk));
     rest.iter().enumerate().for_each(|(at, &x)| product.push(at % LANES, x));
-    product.ln()
+    product.ln(chunks.len() * LANES + rest.len())
 }
 
 /// `out = base + row`, and Σ ln of it, for one block.
@@ -78,6 +79,7 @@ pub(super) fn add_block(out: &mut [f64], base: &[f64], row: &[f64]) -> f64 {
     let (sums, sums_rest) = out.as_chunks_mut::<CHUNK>();
     let (bases, bases_rest) = base.as_chunks::<CHUNK>();
     let (rows, rows_rest) = row.as_chunks::<CHUNK>();
+    let pushes = sums.len() * LANES + sums_rest.len();
     for (sum, (base, row)) in sums.iter_mut().zip(bases.iter().zip(rows)) {
         for at in 0..CHUNK {
             sum[at] = base[at] + row[at];
@@ -88,7 +90,7 @@ pub(super) fn add_block(out: &mut [f64], base: &[f64], row: &[f64]) -> f64 {
         *sum = base + row;
         product.push(at % LANES, *sum);
     }
-    product.ln()
+    product.ln(pushes)
 }
 
 /// `sums += row`, and Σ ln of it, for any length.

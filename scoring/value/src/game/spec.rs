@@ -66,7 +66,9 @@ pub enum GameError {
         expected: usize,
     },
     /// A probability that is 0, vanishing or above 1.
-    #[error("{field} at token {token} is {value}: give a probability from {LEAST:e} to 1, floored as a report is")]
+    #[error(
+        "{field} at token {token} is {value}: give a probability from {LEAST:e} to 1, floored as a report is"
+    )]
     Probability {
         /// Which list.
         field: String,

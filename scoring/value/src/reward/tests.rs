@@ -61,9 +61,9 @@ fn best_report_divergence(alpha: f64, others: usize) -> f64 {
 #[test]
 fn half_own_gain_keeps_the_best_report_near_the_truth() {
     assert!(best_report_divergence(1.0, 3) < 1e-3, "own gain alone is strictly proper");
+    assert!(best_report_divergence(0.0, 3) > 0.02, "marginal value alone is answered by exaggeration");
     for others in [1, 3] {
         let divergence = best_report_divergence(0.5, others);
-        println!("{others} others: {divergence:.5} nats from the truth");
-        assert!(divergence < 0.01, "{others} others: {divergence}");
+        assert!(divergence < 0.004, "{others} others: {divergence}");
     }
 }

@@ -61,27 +61,3 @@ fn banzhaf_intervals_cover() {
         assert!(share >= 0.95, "{pairs} pairs cover {share}");
     }
 }
-
-#[test]
-#[ignore]
-fn timing_probe() {
-    for (n, t) in [(16, 512), (20, 512)] {
-        let game = random_game(1, n, t);
-        for _ in 0..3 { let s = std::time::Instant::now(); let v = shapley_exact(&game).unwrap(); println!("shapley {n}x{t} {:?} {}", s.elapsed(), v[0]); }
-    }
-    let game = random_game(1, 64, 4096);
-    for _ in 0..2 {
-    let s = std::time::Instant::now(); let v = crate::composite(&game, &crate::RewardRule::default()); println!("composite {:?} {}", s.elapsed(), v[0]);
-    let s = std::time::Instant::now(); let v = stacking_with(&game, 1e-10, 20000); println!("stacking {:?} {} {}", s.elapsed(), v.gap, v.iterations);
-    let s = std::time::Instant::now(); let v = loo(&game); println!("loo {:?} {}", s.elapsed(), v[0]);
-    }
-    for (n, seed) in [(12usize, 1u64), (16, 2)] {
-        let game = random_game(seed, n, 128);
-        let exact = shapley_exact(&game).unwrap();
-        for m in [64, 256] {
-            let mut se = 0.0; 
-            for s in 0..40 { let e = shapley_sampled(&game, s, m.max(n * 8)); for (a, b) in e.mean.iter().zip(&exact) { se += (a - b).powi(2); } }
-            println!("rmse n {n} m {m}: {:.4} mean {:.3}", (se / 40.0 / n as f64).sqrt(), exact.iter().sum::<f64>() / n as f64);
-        }
-    }
-}
