@@ -1,2 +1,30 @@
-//! acumen
-fn main() {}
+//! `acumen`, the one binary: every role and every tool of the subnet.
+//!
+//! Exit codes: 0 ok, 1 failed, 2 wrong usage. Errors go to stderr and say what to do; `--json` prints one object, or
+//! one per line for streams, on stdout.
+
+mod args;
+mod commands;
+mod config;
+mod localnet;
+mod output;
+mod prompt;
+mod runtime;
+mod shipped;
+mod wallet;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let args = args::Acumen::parse();
+    match commands::run(args) {
+        Ok(code) => code,
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

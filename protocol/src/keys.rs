@@ -62,6 +62,12 @@ pub struct ParseKeyError {
     pub reason: String,
 }
 
+/// The BIP-39 phrase (12 English words) of 16 bytes of entropy.
+pub fn phrase_from_entropy(entropy: &[u8; 16]) -> Result<String, ParseKeyError> {
+    let mnemonic = parity_bip39::Mnemonic::from_entropy(entropy);
+    mnemonic.map(|words| words.to_string()).map_err(|error| ParseKeyError { reason: error.to_string() })
+}
+
 /// An sr25519 key pair: a coldkey or a hotkey.
 #[derive(Clone)]
 pub struct Keypair(sr25519::Pair);
@@ -216,6 +222,14 @@ mod tests {
         assert!(vote.verify_in(Domain::Vote, &7_u8, &node.public()));
         assert!(!vote.verify_in(Domain::ConsensusKey, &7_u8, &node.public()));
         assert!(!vote.verify_in(Domain::Vote, &7_u8, &ConsensusPublic([0; 32])));
+    }
+
+    #[test]
+    fn entropy_gives_its_bip39_phrase() {
+        // First vector of the BIP-39 reference list.
+        let phrase = phrase_from_entropy(&[0; 16]).unwrap();
+        assert_eq!(phrase, ["abandon"; 11].join(" ") + " about");
+        assert!(Keypair::from_phrase(&phrase).is_ok());
     }
 
     #[test]

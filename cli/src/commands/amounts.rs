@@ -1,0 +1,13 @@
+//! Amounts and proportions as they are printed.
+
+use acumen_protocol::Nacu;
+
+/// Base units as JSON wants them: a decimal string.
+pub(crate) fn nacu(amount: Nacu) -> String {
+    amount.get().to_string()
+}
+
+/// A `u16` proportion as a number from 0 to 1.
+pub(crate) fn share(value: u16) -> f64 {
+    f64::from(value) / f64::from(u16::MAX)
+}

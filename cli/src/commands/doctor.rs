@@ -1,0 +1,80 @@
+//! `acumen doctor`: can this machine run Acumen, and if not, what is missing.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::output;
+
+/// Opening an encrypted coldkey takes 512 MiB; a localnet of eight processes about 2 GiB in all.
+const WANTED_MEMORY_MIB: u64 = 2_048;
+
+/// Prints one line per check; fails if one failed.
+pub(crate) fn run() -> Result<ExitCode> {
+    let checks = [libtorch(), memory(), loopback(), wallets()];
+    let mut healthy = true;
+    for (name, outcome) in checks {
+        match outcome {
+            Ok(found) => output::line(format_args!("ok    {name:10} {found}"))?,
+            Err(advice) => {
+                healthy = false;
+                output::line(format_args!("FAIL  {name:10} {advice}"))?;
+            }
+        }
+    }
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+type Check = (&'static str, Result<String, String>);
+
+/// A model that computes is the only proof that libtorch works.
+fn libtorch() -> Check {
+    let outcome = predict().map(|name| format!("{name} predicts"));
+    let outcome = outcome.map_err(|error| format!("{error:#}: run `cargo xtask setup` and build again"));
+    ("libtorch", outcome)
+}
+
+fn predict() -> Result<String> {
+    let folder = std::env::temp_dir().join(format!("acumen-doctor-{}", std::process::id()));
+    let outcome = crate::shipped::materialize(Path::new("gpt-small"), &folder).and_then(|path| {
+        let model = acumen_models::load(&path, &acumen_models::LoadOptions::default())?;
+        model.open(&[Vec::new()])?;
+        Ok(model.info().name.clone())
+    });
+    // A folder left behind harms nobody.
+    let _ = std::fs::remove_dir_all(&folder);
+    outcome
+}
+
+fn memory() -> Check {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = info
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))
+        .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
+        .map(|kib| kib / 1024);
+    let outcome = match available {
+        None => Ok("unknown on this system".to_owned()),
+        Some(mib) if mib >= WANTED_MEMORY_MIB => Ok(format!("{mib} MiB available")),
+        Some(mib) => Err(format!("{mib} MiB available, a localnet wants {WANTED_MEMORY_MIB}: close something")),
+    };
+    ("memory", outcome)
+}
+
+fn loopback() -> Check {
+    let outcome = TcpListener::bind(("127.0.0.1", 0))
+        .map(|_| "127.0.0.1 accepts servers".to_owned())
+        .map_err(|error| format!("no server can listen on 127.0.0.1: {error}"));
+    ("network", outcome)
+}
+
+fn wallets() -> Check {
+    let root = crate::wallet::WalletOptions::default().root();
+    let outcome = root.and_then(|root| {
+        let count = crate::wallet::names_in(&root)?.len();
+        Ok(format!("{count} in {}", root.display()))
+    });
+    ("wallets", outcome.map_err(|error| format!("{error:#}")))
+}

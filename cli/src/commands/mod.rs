@@ -1,0 +1,53 @@
+//! One module per command; this one only routes.
+
+mod amounts;
+pub(crate) mod chain;
+mod doctor;
+pub(crate) mod eval;
+pub(crate) mod keys;
+pub(crate) mod model;
+pub(crate) mod reads;
+pub(crate) mod roles;
+pub(crate) mod sim;
+pub(crate) mod tx;
+pub(crate) mod verify;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::args::{Acumen, Command};
+use crate::localnet;
+use crate::runtime::{block_on, init_logs};
+
+/// Tools speak through their output; roles and localnet log what happens.
+const QUIET: &str = "error";
+const TALKATIVE: &str = "warn,acumen=info";
+
+/// Runs the command.
+pub(crate) fn run(args: Acumen) -> Result<ExitCode> {
+    let role = matches!(
+        args.command,
+        Command::Node(_) | Command::Miner(_) | Command::Validator(_) | Command::Gateway(_)
+    );
+    init_logs(args.log.as_deref(), args.log_json, if role { TALKATIVE } else { QUIET })?;
+    match args.command {
+        Command::Localnet(args) => return block_on(localnet::run(args)),
+        Command::Node(command) => roles::node(&command)?,
+        Command::Miner(command) => roles::miner(&command)?,
+        Command::Validator(command) => roles::validator(&command)?,
+        Command::Gateway(command) => roles::gateway(&command)?,
+        Command::Keys(command) => return keys::run(command),
+        Command::Tx(args) => block_on(tx::run(args))?,
+        Command::Account(args) => block_on(reads::account(args))?,
+        Command::Metagraph(args) => block_on(reads::metagraph(args))?,
+        Command::Emission(args) => block_on(reads::emission(args))?,
+        Command::Block(args) => block_on(reads::block(args))?,
+        Command::Verify(args) => block_on(verify::run(args))?,
+        Command::Model(command) => model::run(&command)?,
+        Command::Eval(command) => eval::run(&command)?,
+        Command::Sim(command) => sim::run(&command)?,
+        Command::Doctor => return doctor::run(),
+    }
+    Ok(ExitCode::SUCCESS)
+}

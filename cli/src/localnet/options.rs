@@ -1,0 +1,78 @@
+//! Arguments of `acumen localnet`.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+/// Run a whole subnet on this machine.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Which miners: `tiny` (the five shipped models) or a TOML file with a [[miner]] table for each
+    #[arg(long, default_value = "tiny", value_name = "tiny|FILE.toml")]
+    pub(crate) miners: String,
+    /// Chain nodes (1: several need the replicated chain, which this version does not have)
+    #[arg(long, default_value_t = 1)]
+    pub(crate) nodes: usize,
+    /// Validators
+    #[arg(long, default_value_t = 3)]
+    pub(crate) validators: usize,
+    /// Stop after this many epochs [default: run until Ctrl-C]
+    #[arg(long)]
+    pub(crate) epochs: Option<u64>,
+    /// Seed of all keys: the same seed gives the same addresses
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Folder of the subnet; one that exists is resumed
+    #[arg(long, default_value = "localnet", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Blocks in an epoch (a new folder only)
+    #[arg(long, default_value_t = 20)]
+    pub(crate) tempo: u64,
+    /// Milliseconds between blocks (a new folder only)
+    #[arg(long, default_value_t = 500, value_name = "MS")]
+    pub(crate) block_time: u64,
+    /// Leave a dead child dead, to watch what the subnet does without it
+    #[arg(long)]
+    pub(crate) no_restart: bool,
+    /// One JSON object per epoch and a summary, instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  acumen localnet                              until Ctrl-C, in ./localnet
+  acumen localnet --epochs 5 --json            five epochs, one line each, then a summary
+  acumen localnet --miners my-miners.toml      your own models
+  acumen localnet --no-restart                 then kill -9 a miner and watch its incentive go
+
+my-miners.toml:
+  [[miner]]
+  name = \"mine\"
+  model = \"/path/to/model.pt\"        # or a shipped one: gpt-small, gpt-medium, gpt-large, gpt-traced, ngram";
+
+/// Most validators and nodes of a localnet: one machine has to carry them.
+const MAX_VALIDATORS: usize = 16;
+
+impl Args {
+    /// Refuses what cannot work, before anything is written.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.nodes != 1 {
+            bail!("--nodes {}: one node orders the blocks in this version; leave --nodes at 1", self.nodes);
+        }
+        if self.validators == 0 || self.validators > MAX_VALIDATORS {
+            bail!("--validators {}: between 1 and {MAX_VALIDATORS} are possible", self.validators);
+        }
+        if self.epochs == Some(0) {
+            bail!("--epochs 0: at least one epoch, or leave it out to run until Ctrl-C");
+        }
+        if self.tempo < 5 {
+            bail!("--tempo {}: at least 5 blocks, so that weights can be revealed and committed in an epoch", self.tempo);
+        }
+        if self.block_time < 100 {
+            bail!("--block-time {}: at least 100 ms", self.block_time);
+        }
+        Ok(())
+    }
+}

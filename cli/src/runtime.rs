@@ -1,0 +1,44 @@
+//! The process around a command: logs, the async runtime, signals.
+
+use std::future::Future;
+
+use anyhow::{Context as _, Result};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// Sends logs to stderr. `default` is used unless the person chose a filter.
+pub(crate) fn init_logs(filter: Option<&str>, json: bool, default: &str) -> Result<()> {
+    let filter = EnvFilter::try_new(filter.unwrap_or(default)).context("the log filter does not parse")?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
+    if json { builder.json().init() } else { builder.init() }
+    Ok(())
+}
+
+/// Runs a future on a fresh runtime.
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("cannot start the async runtime")?.block_on(future)
+}
+
+/// A token that is cancelled by the first SIGINT or SIGTERM; a second one ends the process at once.
+pub(crate) fn shutdown_signal() -> Result<CancellationToken> {
+    let token = CancellationToken::new();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let ours = token.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if ours.is_cancelled() {
+                tracing::warn!("second signal: leaving at once");
+                std::process::exit(1);
+            }
+            ours.cancel();
+        }
+    });
+    Ok(token)
+}
