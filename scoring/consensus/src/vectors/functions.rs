@@ -27,6 +27,9 @@ pub(super) fn weighted_median(case: &Value) {
         let median = internals::median(&stake, &score, kappa);
         assert_eq!(median.to_bits(), case["expected_raw_i32f32"], "{case}");
     }
+    let (quarter, half) = (ONE / 4, ONE / 2);
+    let median = internals::median(&[quarter, quarter], &[half, ONE], half);
+    assert_eq!(median, ONE, "the median is over stake normalised once more");
 }
 
 pub(super) fn col_clip(case: &Value) {

@@ -53,3 +53,11 @@ fn the_further_from_consensus_the_faster_the_bond_follows() {
         (0..=8).map(|eighths| curve.alpha(ZERO, Fix::from_num(eighths) / 8, ZERO)).collect();
     assert!(alphas.windows(2).all(|pair| pair[0] < pair[1]), "{alphas:?}");
 }
+
+#[test]
+fn a_weight_equal_to_its_bond_buys() {
+    let curve = Curve::new(LiquidAlpha::default());
+    let equal = curve.alpha(ZERO, HALF, HALF);
+    assert_eq!(equal, curve.alpha(ZERO, HALF, ZERO), "distance from consensus");
+    assert_ne!(equal, curve.alpha(HALF, HALF, ZERO), "no distance");
+}
