@@ -1,0 +1,90 @@
+//! The two generating endpoints: validate, admit, ask the collective, present.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse as _, Response};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::Receiver;
+
+use super::error::ApiError;
+use super::render::Reply;
+use super::{App, now, stream};
+use crate::collective::generate::{Event, Job, start};
+use crate::core::decode::Decoding;
+use crate::core::request::{Kind, Query};
+use crate::metrics::Metrics;
+
+type Body = Result<Bytes, BytesRejection>;
+
+pub(super) async fn completions(State(app): State<Arc<App>>, body: Body) -> Result<Response, ApiError> {
+    answer(app, Kind::Completion, body).await
+}
+
+pub(super) async fn chat_completions(State(app): State<Arc<App>>, body: Body) -> Result<Response, ApiError> {
+    answer(app, Kind::Chat, body).await
+}
+
+async fn answer(app: Arc<App>, kind: Kind, body: Body) -> Result<Response, ApiError> {
+    let body = body.map_err(|rejection| {
+        ApiError::unreadable_body(rejection.status(), &rejection.body_text(), app.max_body_bytes)
+    })?;
+    let query = Query::parse(kind, &body, &app.limits)?;
+    let place = Place::take(&app)?;
+    app.metrics.prompt_tokens.inc_by(query.prompt_tokens() as u64);
+    let seed = query.seed.unwrap_or_else(|| app.ids.seed());
+    let job = Job { decoding: Decoding::new(&query, seed), stop: app.stop.clone(), place };
+    let mut events = start(Arc::clone(&app.collective), job);
+    // The status is decided by the first event: nobody answers, or tokens follow.
+    let fingerprint = match events.recv().await {
+        Some(Event::Opened { fingerprint }) => fingerprint,
+        Some(Event::Failed(failure)) => return Err(failure.into()),
+        Some(Event::Pieces { .. }) | None => return Err(ApiError::cut()),
+    };
+    let prefix = if kind == Kind::Chat { "chatcmpl-" } else { "cmpl-" };
+    let reply = Reply::new(&query, app.ids.id(prefix), now(), app.limits.model.clone(), fingerprint);
+    if query.stream {
+        return Ok(stream::respond(reply, events).await);
+    }
+    whole(reply, events).await
+}
+
+async fn whole(mut reply: Reply, mut events: Receiver<Event>) -> Result<Response, ApiError> {
+    let mut shown = Vec::new();
+    while let Some(event) = events.recv().await {
+        match event {
+            Event::Opened { .. } => {}
+            Event::Failed(failure) => return Err(failure.into()),
+            Event::Pieces { pieces, ending } => {
+                shown.extend(pieces);
+                if let Some(ending) = ending {
+                    return Ok(Json(reply.whole(&shown, &ending)).into_response());
+                }
+            }
+        }
+    }
+    Err(ApiError::cut())
+}
+
+/// A request's place among those answered at once; given back when its task ends.
+struct Place {
+    metrics: Arc<Metrics>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    fn take(app: &App) -> Result<Self, ApiError> {
+        let permit = Arc::clone(&app.admission).try_acquire_owned().map_err(|_| ApiError::overloaded())?;
+        app.metrics.in_flight.inc();
+        Ok(Self { metrics: Arc::clone(&app.metrics), _permit: permit })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.metrics.in_flight.dec();
+    }
+}
