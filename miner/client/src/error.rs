@@ -8,7 +8,7 @@ use acumen_protocol::AccountId;
 use tonic::{Code, Status};
 
 /// Metadata key of the pause that a refusal asks for, in milliseconds.
-pub const RETRY_AFTER_MS: &str = "retry-after-ms";
+pub(crate) const RETRY_AFTER_MS: &str = "retry-after-ms";
 
 /// Longest text of a refusal that is kept, in characters: the miner chose it.
 const MAX_MESSAGE_CHARS: usize = 300;

@@ -1,0 +1,241 @@
+//! What an operator can set. Times are milliseconds, amounts are texts in ACU (`"1000"`, `"0.5"`).
+//!
+//! [`Config::check`] refuses what cannot work, naming the field; relative paths are relative to the file's folder
+//! ([`Config::resolve_paths`]).
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use acumen_proto::inference::MAX_DOCUMENTS;
+use acumen_protocol::call::Endpoint;
+use acumen_protocol::{AccountId, Hash, Nacu};
+use serde::{Deserialize, Serialize};
+
+/// Configuration of one miner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address and port to serve on, `0.0.0.0:8091` for all interfaces.
+    pub listen: SocketAddr,
+    /// Where others reach it, as published on the chain: `http://HOST:PORT`.
+    pub public_url: String,
+    /// Address and port of `/metrics`, `/livez` and `/readyz`; none of them is served without it.
+    #[serde(default)]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Folder of what must survive a restart: the used nonces.
+    pub data_dir: PathBuf,
+    /// The track that it serves.
+    #[serde(default)]
+    pub track: u16,
+    /// Nodes to read the chain from and send to: `http://HOST:PORT`, tried in order.
+    pub nodes: Vec<String>,
+    /// Hash of the genesis header (`0x…`); a node of another chain is then refused.
+    #[serde(default)]
+    pub genesis: Option<String>,
+    /// How often stakes and the own registration are read from the chain.
+    #[serde(default = "defaults::chain_refresh_ms")]
+    pub chain_refresh_ms: u64,
+    /// What it serves.
+    pub model: ModelConfig,
+    /// Who may ask.
+    #[serde(default)]
+    pub access: AccessConfig,
+    /// How much at once.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// The model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// File of any format that the engine reads.
+    pub path: PathBuf,
+    /// Name to report instead of the one in the file.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Threads inside one operation of libtorch.
+    #[serde(default = "defaults::threads")]
+    pub threads: usize,
+}
+
+/// Who may ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccessConfig {
+    /// Least stake of a sender's hotkey in ACU. `"0"` lets everybody in.
+    pub min_stake: String,
+    /// Hotkeys that may ask whatever their stake.
+    pub allow: Vec<AccountId>,
+}
+
+impl Default for AccessConfig {
+    /// One ACU: enough to make a throw-away identity cost something.
+    fn default() -> Self {
+        Self { min_stake: "1".to_owned(), allow: Vec::new() }
+    }
+}
+
+/// How much at once. Everything above a limit is refused, never queued without bound.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Documents in one stream.
+    pub max_documents: usize,
+    /// Tokens of one document's context.
+    pub max_context_tokens: usize,
+    /// Streams at once.
+    pub max_streams: usize,
+    /// Streams at once of one hotkey.
+    pub max_streams_per_hotkey: usize,
+    /// Tokens that may wait for the model.
+    pub queue_tokens: usize,
+    /// Requests that may wait for the model.
+    pub queue_requests: usize,
+    /// Positions that the sessions of all streams may hold (documents times the model's window).
+    pub session_tokens: usize,
+    /// Streams that a hotkey may open per second, whatever its stake.
+    pub opens_per_second: f64,
+    /// The same, more per 1,000 ACU of stake.
+    pub opens_per_second_per_kacu: f64,
+    /// How many seconds' worth of openings may come at once.
+    pub burst_seconds: f64,
+    /// The pause asked of a sender that met a full queue.
+    pub retry_after_ms: u64,
+    /// How long the first message of a stream may take.
+    pub opening_timeout_ms: u64,
+    /// How long a stream may wait for the sender's next step.
+    pub idle_timeout_ms: u64,
+    /// How long running streams may go on after the order to stop.
+    pub drain_timeout_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_documents: MAX_DOCUMENTS,
+            max_context_tokens: 4_096,
+            max_streams: 256,
+            max_streams_per_hotkey: 32,
+            queue_tokens: 1 << 20,
+            queue_requests: 1_024,
+            session_tokens: 1 << 20,
+            opens_per_second: 10.0,
+            opens_per_second_per_kacu: 1.0,
+            burst_seconds: 4.0,
+            retry_after_ms: 100,
+            opening_timeout_ms: 5_000,
+            idle_timeout_ms: 60_000,
+            drain_timeout_ms: 20_000,
+        }
+    }
+}
+
+mod defaults {
+    pub(super) const fn chain_refresh_ms() -> u64 {
+        5_000
+    }
+    pub(super) const fn threads() -> usize {
+        1
+    }
+}
+
+/// A field that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{field}`: {reason}")]
+pub struct ConfigError {
+    /// The field, with its path.
+    pub field: &'static str,
+    /// What is wrong, and what to write instead.
+    pub reason: String,
+}
+
+fn refuse<T>(field: &'static str, reason: impl ToString) -> Result<T, ConfigError> {
+    Err(ConfigError { field, reason: reason.to_string() })
+}
+
+impl Config {
+    /// Makes relative paths relative to `base`, the folder of the file that this configuration came from.
+    pub fn resolve_paths(&mut self, base: &Path) {
+        for path in [&mut self.data_dir, &mut self.model.path] {
+            *path = base.join(&*path);
+        }
+    }
+
+    /// Refuses what cannot work.
+    ///
+    /// # Errors
+    /// The first field that cannot be used.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.endpoint(Hash::ZERO)?;
+        self.genesis()?;
+        self.min_stake()?;
+        if self.nodes.is_empty() {
+            return refuse("nodes", "name at least one node, such as \"http://127.0.0.1:9944\"");
+        }
+        if self.model.path.as_os_str().is_empty() {
+            return refuse("model.path", "name the model's file");
+        }
+        self.limits.check()
+    }
+
+    /// The endpoint to publish for a model with this digest.
+    ///
+    /// # Errors
+    /// If `public_url` is none.
+    pub fn endpoint(&self, model: Hash) -> Result<Endpoint, ConfigError> {
+        if self.public_url.starts_with("https://") {
+            return refuse("public_url", "this version serves plain gRPC: write http://HOST:PORT");
+        }
+        Endpoint::new(&self.public_url, model, None).or_else(|error| refuse("public_url", error))
+    }
+
+    /// The genesis that a node must have.
+    ///
+    /// # Errors
+    /// If it is no hash.
+    pub fn genesis(&self) -> Result<Option<Hash>, ConfigError> {
+        let parsed = self.genesis.as_deref().map(str::parse).transpose();
+        parsed.or_else(|error| refuse("genesis", error))
+    }
+
+    /// The least stake of a sender.
+    ///
+    /// # Errors
+    /// If it is no amount.
+    pub fn min_stake(&self) -> Result<Nacu, ConfigError> {
+        self.access.min_stake.parse().or_else(|error| refuse("access.min_stake", error))
+    }
+}
+
+impl Limits {
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.max_documents > MAX_DOCUMENTS {
+            return refuse("limits.max_documents", format!("the protocol allows at most {MAX_DOCUMENTS}"));
+        }
+        let counts = [
+            ("limits.max_documents", self.max_documents),
+            ("limits.max_context_tokens", self.max_context_tokens),
+            ("limits.max_streams", self.max_streams),
+            ("limits.max_streams_per_hotkey", self.max_streams_per_hotkey),
+            ("limits.queue_tokens", self.queue_tokens),
+            ("limits.queue_requests", self.queue_requests),
+            ("limits.session_tokens", self.session_tokens),
+        ];
+        if let Some((field, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return refuse(field, "must be at least 1, or nothing could be asked");
+        }
+        let rates = [
+            ("limits.opens_per_second", self.opens_per_second),
+            ("limits.opens_per_second_per_kacu", self.opens_per_second_per_kacu),
+            ("limits.burst_seconds", self.burst_seconds),
+        ];
+        match rates.into_iter().find(|(_, rate)| !rate.is_finite() || *rate < 0.0) {
+            Some((field, rate)) => refuse(field, format!("{rate} is no rate: write a number from 0 on")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

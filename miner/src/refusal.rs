@@ -1,0 +1,135 @@
+//! Every reason to refuse a question: its gRPC status, its words, its label in `/metrics`.
+
+use std::time::Duration;
+
+use acumen_models::{ModelError, ReplicaError};
+use acumen_proto::WireError;
+use acumen_protocol::auth::AuthError;
+use acumen_protocol::{AccountId, Nacu};
+use tonic::metadata::MetadataValue;
+use tonic::{Code, Status};
+
+/// Metadata key of the pause that a refusal asks for, in milliseconds.
+const RETRY_AFTER_MS: &str = "retry-after-ms";
+
+/// Why a question is refused, or a stream ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error("the first message of a stream must be `open`")]
+    NotOpened,
+    #[error("`open` comes once, then `step`")]
+    OpenedTwice,
+    #[error("no first message within {0:?}")]
+    OpeningTimeout(Duration),
+    #[error("{what} is {found}, this miner's `{limit}` is {allowed}")]
+    Limit { what: &'static str, limit: &'static str, found: u64, allowed: u64 },
+    #[error("{found} tokens for {documents} documents: send exactly one for each")]
+    TokenCount { found: usize, documents: usize },
+    #[error("the step is not signed by the stream's session key over the conversation so far")]
+    StepSignature,
+    #[error("{sender} has {} staked, this miner answers from {} on", stake.to_acu_string(), least.to_acu_string())]
+    Stake { sender: AccountId, stake: Nacu, least: Nacu },
+    #[error("the stake of {sender} is not known here yet, try again later")]
+    StakeUnknown { sender: AccountId },
+    #[error("too many streams opened in this second for the sender's stake")]
+    RateLimit { retry_after: Duration },
+    #[error("all {allowed} streams ({limit}) are in use")]
+    Slots { limit: &'static str, allowed: usize, retry_after: Duration },
+    #[error("the model is loading")]
+    Loading,
+    #[error("this miner is shutting down: ask another")]
+    Draining,
+    #[error("no step within {0:?}")]
+    Idle(Duration),
+    #[error(transparent)]
+    Model(#[from] ReplicaError),
+}
+
+impl Refusal {
+    /// The value of the label `reason`: one of a fixed set.
+    pub(crate) const fn label(&self) -> &'static str {
+        match self {
+            Self::Auth(error) => auth_label(error),
+            Self::Wire(_) | Self::NotOpened | Self::OpenedTwice | Self::TokenCount { .. } => "shape",
+            Self::Limit { .. } => "limit",
+            Self::OpeningTimeout(_) => "opening_timeout",
+            Self::StepSignature => "step_signature",
+            Self::Stake { .. } => "permission",
+            Self::StakeUnknown { .. } => "stake_unknown",
+            Self::RateLimit { .. } => "rate_limit",
+            Self::Slots { .. } => "slots",
+            Self::Loading => "loading",
+            Self::Draining => "draining",
+            Self::Idle(_) => "idle",
+            Self::Model(ReplicaError::Overloaded { .. }) => "overload",
+            Self::Model(_) => "model",
+        }
+    }
+
+    /// The status as it is sent.
+    pub(crate) fn status(&self) -> Status {
+        if let Self::Auth(error) = self {
+            return acumen_proto::auth::status(error);
+        }
+        let mut status = Status::new(self.code(), self.to_string());
+        if let Some(pause) = self.retry_after() {
+            let milliseconds = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+            status.metadata_mut().insert(RETRY_AFTER_MS, MetadataValue::from(milliseconds));
+        }
+        status
+    }
+
+    const fn code(&self) -> Code {
+        match self {
+            Self::Auth(_) | Self::StepSignature => Code::Unauthenticated,
+            Self::Wire(_)
+            | Self::NotOpened
+            | Self::OpenedTwice
+            | Self::Limit { .. }
+            | Self::TokenCount { .. } => Code::InvalidArgument,
+            Self::OpeningTimeout(_) | Self::Idle(_) => Code::DeadlineExceeded,
+            Self::Stake { .. } => Code::PermissionDenied,
+            Self::RateLimit { .. } | Self::Slots { .. } | Self::Model(ReplicaError::Overloaded { .. }) => {
+                Code::ResourceExhausted
+            }
+            Self::StakeUnknown { .. } | Self::Loading | Self::Draining => Code::Unavailable,
+            Self::Model(error) => model_code(error),
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimit { retry_after } | Self::Slots { retry_after, .. } => Some(*retry_after),
+            Self::Model(ReplicaError::Overloaded { retry_after_ms }) => {
+                Some(Duration::from_millis(*retry_after_ms))
+            }
+            _ => None,
+        }
+    }
+}
+
+const fn auth_label(error: &AuthError) -> &'static str {
+    match error {
+        AuthError::Missing { .. } => "unsigned",
+        AuthError::Receiver { .. } => "receiver",
+        AuthError::Stale { .. } => "freshness",
+        AuthError::Signature => "signature",
+        AuthError::Replay { .. } => "replay",
+        AuthError::Store { .. } => "nonce_store",
+        _ => "auth_shape",
+    }
+}
+
+const fn model_code(error: &ReplicaError) -> Code {
+    match error {
+        ReplicaError::Model(
+            ModelError::Token { .. } | ModelError::DocumentCount { .. } | ModelError::NoDocuments,
+        ) => Code::InvalidArgument,
+        ReplicaError::Model(ModelError::Engine(_)) => Code::Internal,
+        _ => Code::Unavailable,
+    }
+}

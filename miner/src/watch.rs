@@ -1,0 +1,111 @@
+//! Keeps the miner and the chain in step: copies stakes, publishes the endpoint when it differs, says when the hotkey is
+//! not registered.
+//!
+//! Nothing here ends the miner. A node that is down is tried again at every refresh; the copy of the stakes stays.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use acumen_protocol::AccountId;
+use acumen_protocol::call::Endpoint;
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::access::{Access, Lookup};
+use crate::chain::{ChainError, ChainView, Neuron};
+
+/// The same complaint is logged again after this long.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// What the watcher works on.
+pub(crate) struct Watch<C> {
+    pub(crate) chain: C,
+    pub(crate) access: Arc<Access>,
+    pub(crate) lookups: mpsc::Receiver<Lookup>,
+    pub(crate) hotkey: AccountId,
+    pub(crate) track: u16,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) every: Duration,
+}
+
+impl<C: ChainView> Watch<C> {
+    /// Runs until `stop`.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut complaint = Complaint::default();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        result = self.refresh() => complaint.about(result, Instant::now()),
+                    }
+                }
+                Some((hotkey, reply)) = self.lookups.recv() => {
+                    if let Some(stake) = self.look_up(hotkey).await {
+                        // A sender that has gone needs no answer.
+                        let _ = reply.send(stake);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn look_up(&self, hotkey: AccountId) -> Option<acumen_protocol::Nacu> {
+        if let Some(stake) = self.access.known(&hotkey) {
+            return Some(stake);
+        }
+        let found = self.chain.stake_of(hotkey).await;
+        let stake =
+            found.inspect_err(|error| tracing::debug!(%hotkey, %error, "stake look-up failed")).ok()?;
+        self.access.remember(hotkey, stake);
+        Some(stake)
+    }
+
+    async fn refresh(&self) -> Result<(), ChainError> {
+        let neurons = self.chain.neurons().await?;
+        self.access.replace(neurons.iter().map(|neuron| (neuron.hotkey, neuron.stake)));
+        match neurons.into_iter().find(|neuron| neuron.hotkey == self.hotkey) {
+            Some(me) => self.publish(&me).await,
+            None => Err(ChainError(format!(
+                "hotkey {hotkey} is not registered in track {track}, so no validator asks it: run \
+                 `acumen tx register --track {track} --hotkey {hotkey}`",
+                hotkey = self.hotkey,
+                track = self.track,
+            ))),
+        }
+    }
+
+    async fn publish(&self, me: &Neuron) -> Result<(), ChainError> {
+        if me.endpoint.as_ref() == Some(&self.endpoint) {
+            return Ok(());
+        }
+        self.chain.publish(self.endpoint.clone()).await?;
+        tracing::info!(url = self.endpoint.url(), model = %self.endpoint.model, "endpoint published");
+        Ok(())
+    }
+}
+
+/// Says a thing when it is new, and again after a while; says when it is over.
+#[derive(Default)]
+struct Complaint(Option<(ChainError, Instant)>);
+
+impl Complaint {
+    fn about(&mut self, result: Result<(), ChainError>, now: Instant) {
+        match (result, &self.0) {
+            (Ok(()), None) => {}
+            (Ok(()), Some(_)) => {
+                tracing::info!("registered, and the chain answers");
+                self.0 = None;
+            }
+            (Err(error), Some((said, at))) if *said == error && now.duration_since(*at) < COMPLAIN_EVERY => {}
+            (Err(error), _) => {
+                tracing::warn!(%error, "cannot keep in step with the chain; trying again");
+                self.0 = Some((error, now));
+            }
+        }
+    }
+}
