@@ -37,9 +37,9 @@ fn large(c: &mut Criterion) {
     let rule = RewardRule::default();
     let mut group = c.benchmark_group("64x4096");
     group.sample_size(10);
-    group.bench_function("composite", |b| b.iter(|| composite(black_box(&game), &rule)););
-    group.bench_function("leave-one-out", |b| b.iter(|| loo(black_box(&game))););
-    group.bench_function("stacking", |b| b.iter(|| stacking(black_box(&game))););
+    group.bench_function("composite", |b| b.iter(|| composite(black_box(&game), &rule)));
+    group.bench_function("leave-one-out", |b| b.iter(|| loo(black_box(&game))));
+    group.bench_function("stacking", |b| b.iter(|| stacking(black_box(&game))));
     group.finish();
 }
 
