@@ -1,0 +1,72 @@
+//! A chain that a test writes.
+
+use std::sync::{Arc, Mutex};
+
+use acumen_miner::chain::{ChainError, ChainView, Neuron};
+use acumen_protocol::call::Endpoint;
+use acumen_protocol::{AccountId, Nacu};
+
+#[derive(Default)]
+struct State {
+    neurons: Vec<Neuron>,
+    others: Vec<(AccountId, Nacu)>,
+    down: bool,
+    published: Vec<Endpoint>,
+    reads: u64,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct FakeChain(Arc<Mutex<State>>);
+
+impl FakeChain {
+    pub(crate) fn register(&self, hotkey: AccountId, acu: u64) {
+        let stake = Nacu::from_acu(acu).unwrap();
+        self.0.lock().unwrap().neurons.push(Neuron { hotkey, stake, endpoint: None });
+    }
+
+    pub(crate) fn delegate(&self, hotkey: AccountId, acu: u64) {
+        self.0.lock().unwrap().others.push((hotkey, Nacu::from_acu(acu).unwrap()));
+    }
+
+    pub(crate) fn set_down(&self, down: bool) {
+        self.0.lock().unwrap().down = down;
+    }
+
+    pub(crate) fn published(&self) -> Vec<Endpoint> {
+        self.0.lock().unwrap().published.clone()
+    }
+
+    /// Reads of the metagraph so far, answered or not.
+    pub(crate) fn reads(&self) -> u64 {
+        self.0.lock().unwrap().reads
+    }
+}
+
+fn up(state: &State) -> Result<(), ChainError> {
+    if state.down { Err(ChainError("the node is down".to_owned())) } else { Ok(()) }
+}
+
+impl ChainView for FakeChain {
+    async fn neurons(&self) -> Result<Vec<Neuron>, ChainError> {
+        let mut state = self.0.lock().unwrap();
+        state.reads += 1;
+        up(&state).map(|()| state.neurons.clone())
+    }
+
+    async fn stake_of(&self, hotkey: AccountId) -> Result<Nacu, ChainError> {
+        let state = self.0.lock().unwrap();
+        up(&state)?;
+        let found = state.others.iter().find(|(other, _)| *other == hotkey);
+        Ok(found.map_or(Nacu::ZERO, |(_, stake)| *stake))
+    }
+
+    async fn publish(&self, endpoint: Endpoint) -> Result<(), ChainError> {
+        let mut state = self.0.lock().unwrap();
+        up(&state)?;
+        state.published.push(endpoint.clone());
+        for neuron in &mut state.neurons {
+            neuron.endpoint = Some(endpoint.clone());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,10 @@
+//! A real server and real clients over loopback, with a small model that computes a real distribution.
+
+mod chain;
+mod life;
+mod model;
+mod overload;
+mod questions;
+mod raw;
+mod refusals;
+mod rig;
