@@ -1,6 +1,6 @@
 //! One module per command; this one only routes.
 
-mod amounts;
+pub(crate) mod amounts;
 pub(crate) mod chain;
 mod doctor;
 pub(crate) mod eval;

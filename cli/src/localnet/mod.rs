@@ -6,6 +6,7 @@
 //! privilege: all it knows it reads from the chain and from the validators' reports, as anybody can.
 
 mod bootstrap;
+mod held_out;
 mod keys;
 mod layout;
 mod miners;

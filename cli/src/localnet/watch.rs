@@ -1,0 +1,83 @@
+//! Follows the chain from epoch to epoch and gathers what there is to say about each.
+
+use std::time::Duration;
+
+use acumen_chain_client::{BlockStream, ChainClient, VerifiedBlock};
+use acumen_proto::validation_v1::validation_client::ValidationClient;
+use acumen_proto::validation_v1::{GetReportRequest, GetReportResponse};
+use acumen_protocol::{Epoch, Height, TrackId};
+use anyhow::{Context as _, Result};
+use futures::StreamExt as _;
+use tokio::time::timeout;
+use tonic::transport::Endpoint;
+
+use super::plan::{Plan, Role};
+use super::report::EpochReport;
+
+/// How long a validator may take to hand out its report. One that is down is left out.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Yields a report at the end of each epoch.
+pub(crate) struct Watch {
+    client: ChainClient,
+    blocks: BlockStream,
+    tempo: u64,
+    validators: Vec<String>,
+}
+
+impl Watch {
+    /// Watches from `from` on.
+    pub(crate) fn new(client: &ChainClient, plan: &Plan, from: Height) -> Self {
+        Self {
+            client: client.clone(),
+            blocks: client.subscribe(Some(from)),
+            tempo: plan.tempo,
+            validators: plan.of(Role::Validator).map(super::plan::Process::url).collect(),
+        }
+    }
+
+    /// Waits for the end of the next epoch. Survives a node that restarts: the stream reconnects by itself.
+    pub(crate) async fn next_epoch(&mut self) -> Result<EpochReport> {
+        loop {
+            match self.blocks.next().await.context("the stream of blocks ended")? {
+                Ok(block) if block.header.height.get().is_multiple_of(self.tempo) => {
+                    return self.report(&block).await;
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "waiting for the node"),
+            }
+        }
+    }
+
+    async fn report(&self, block: &VerifiedBlock) -> Result<EpochReport> {
+        let epoch = Epoch::new(block.header.height.get() / self.tempo);
+        let record = self.client.epoch_record(TrackId::ZERO, epoch).await?.value;
+        let supply = self.client.supply_at(block.header.height).await?;
+        let mut scores = Vec::new();
+        for url in &self.validators {
+            if let Some(report) = fetch(url, epoch).await {
+                scores.push(report);
+            }
+        }
+        Ok(EpochReport {
+            record,
+            block: block.id,
+            state_root: block.header.state_root,
+            balances_total: supply.balances_total,
+            scores,
+        })
+    }
+}
+
+/// The report of the epoch, or the newest one if that was not measured.
+async fn fetch(url: &str, epoch: Epoch) -> Option<GetReportResponse> {
+    let attempt = async {
+        let channel = Endpoint::from_shared(url.to_owned()).ok()?.connect().await.ok()?;
+        let mut client = ValidationClient::new(channel);
+        match client.get_report(GetReportRequest { epoch: epoch.get() }).await {
+            Ok(report) => Some(report.into_inner()),
+            Err(_) => Some(client.get_report(GetReportRequest { epoch: 0 }).await.ok()?.into_inner()),
+        }
+    };
+    timeout(REPORT_TIMEOUT, attempt).await.ok().flatten()
+}
