@@ -1,0 +1,75 @@
+//! Asking all miners at once, until all have answered or the evaluation is closed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use acumen_protocol::{Hash, Keypair};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::ask::{Shared, ask};
+use super::chain::Miner;
+use crate::core::hotkey::Hotkey;
+use crate::core::plan::Question;
+use crate::core::score::Candidate;
+use crate::core::sheet::Sheet;
+
+/// How miners are asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Manner {
+    pub(crate) key: Arc<Keypair>,
+    pub(crate) answer_timeout: Duration,
+    pub(crate) concurrency: usize,
+    pub(crate) max_miners: usize,
+}
+
+/// Asks `miners` the same `questions` until `closed` resolves, and returns every one of them with what it answered.
+///
+/// Miners beyond `max_miners`, chosen by `seed`, and those whose turn did not come are not asked.
+pub(crate) async fn evaluate(
+    miners: Vec<Miner>,
+    questions: Arc<Vec<Question>>,
+    manner: &Manner,
+    seed: Hash,
+    closed: impl Future<Output = ()>,
+) -> Vec<Candidate> {
+    let steps = questions.first().map_or(0, |question| question.truth.len());
+    let slots: Vec<Shared> = miners.iter().map(|_| Shared::new(questions.len(), steps)).collect();
+    let permits = Arc::new(Semaphore::new(manner.concurrency));
+    let mut sessions = JoinSet::new();
+    for at in order(&miners, seed).into_iter().take(manner.max_miners) {
+        let (miner, slot, questions) = (miners[at].clone(), slots[at].clone(), Arc::clone(&questions));
+        let (permits, manner) = (Arc::clone(&permits), manner.clone());
+        sessions.spawn(async move {
+            // Closed never: the semaphore lives as long as the sessions.
+            let Ok(_permit) = permits.acquire().await else { return };
+            ask(&miner, manner.key, &questions, manner.answer_timeout, &slot).await;
+        });
+    }
+    let finished = async { while sessions.join_next().await.is_some() {} };
+    tokio::select! {
+        () = finished => {}
+        () = closed => tracing::warn!("the evaluation is closed before every miner has answered"),
+    }
+    sessions.shutdown().await;
+    miners.into_iter().zip(slots).map(|(miner, slot)| candidate(&miner, &slot)).collect()
+}
+
+/// Indices in an order that nobody can foresee.
+fn order(miners: &[Miner], seed: Hash) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..miners.len()).collect();
+    order.sort_by_cached_key(|&at| Hash::of_encoded(&(seed, miners[at].hotkey)));
+    order
+}
+
+fn candidate(miner: &Miner, slot: &Shared) -> Candidate {
+    let mut slot = slot.lock();
+    let sheet = std::mem::replace(&mut slot.sheet, Sheet::new(0, 0));
+    Candidate {
+        uid: miner.uid,
+        hotkey: Hotkey(miner.hotkey),
+        registered_at: miner.registered_at,
+        model: std::mem::take(&mut slot.model),
+        sheet: slot.asked.then_some(sheet),
+    }
+}
