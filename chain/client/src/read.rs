@@ -74,8 +74,13 @@ impl ChainClient {
 
     /// Issuance beside the sum of all balances, as a node has added them up: **not verified**, see [`SupplyReport`].
     pub async fn supply(&self) -> Result<SupplyReport, ClientError> {
+        self.supply_at(Height::ZERO).await
+    }
+
+    /// [`Self::supply`] as it was after the block at `height` (0: the newest), if the node still keeps that state.
+    pub async fn supply_at(&self, height: Height) -> Result<SupplyReport, ClientError> {
         let attempt = |mut node: Node| async move {
-            let answer = node.grpc.get_supply(wire::GetSupplyRequest { height: 0 }).await;
+            let answer = node.grpc.get_supply(wire::GetSupplyRequest { height: height.get() }).await;
             let answer = answer.map_err(|status| ClientError::from_status(&node.url, &status))?.into_inner();
             Ok(SupplyReport {
                 height: Height::new(answer.height),

@@ -4,7 +4,7 @@
 use acumen_protocol::Hash;
 use blake2::digest::consts::U32;
 use jmt::proof::SparseMerkleProof;
-use jmt::storage::{LeafNode, Node, NodeKey, TreeReader};
+use jmt::storage::{LeafNode, Node, NodeKey, TreeReader, TreeUpdateBatch};
 use jmt::{JellyfishMerkleTree, KeyHash, OwnedValue, RootHash, Version};
 
 use crate::state::{Changes, StateError};
@@ -53,11 +53,16 @@ pub fn verify(root: &Hash, key: &[u8], value: Option<&[u8]>, proof: &[u8]) -> Re
 
 /// The root of a state that consists of `changes` alone: how a reader computes the state root of genesis by itself.
 pub fn root_of(changes: &Changes) -> Result<Hash, StateError> {
-    let fail = |error: &dyn std::fmt::Display| StateError { reason: error.to_string() };
+    first_nodes(changes).map(|(root, _)| root)
+}
+
+/// Root and nodes of a tree that consists of `changes` alone, at version 0.
+pub fn first_nodes(changes: &Changes) -> Result<(Hash, TreeUpdateBatch), StateError> {
     let tree = JellyfishMerkleTree::<_, Hasher>::new(&EmptyTree);
     let values = changes.iter().map(|(key, value)| (key_hash(key), value.clone()));
-    let (root, _) = tree.put_value_set(values, 0).map_err(|error| fail(&error))?;
-    Ok(Hash(root.0))
+    let built = tree.put_value_set(values, 0);
+    let (root, nodes) = built.map_err(|error| StateError { reason: error.to_string() })?;
+    Ok((Hash(root.0), nodes))
 }
 
 /// The tree before genesis.

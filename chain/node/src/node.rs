@@ -1,0 +1,166 @@
+//! Putting a node together: store, executor, engine, servers.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use acumen_chain_ledger::Genesis;
+use acumen_chain_store::{Options, Store};
+use acumen_proto::chain_v1::chain_server::ChainServer;
+use acumen_protocol::ConsensusKeypair;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, load_genesis, load_key};
+use crate::engine::Engine as _;
+use crate::error::NodeError;
+use crate::executor::Executor;
+use crate::mempool::{Limits, Mempool};
+use crate::metrics::Metrics;
+use crate::service::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, Service};
+use crate::solo::Solo;
+
+/// Memory of the store's cache, in bytes.
+const STORE_CACHE_BYTES: usize = 64 << 20;
+
+/// How long open connections may take to end at shutdown.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// A node that has its data and its ports, ready to run.
+#[derive(Debug)]
+pub struct Node {
+    genesis: Genesis,
+    executor: Executor,
+    engine: Solo,
+    metrics: Metrics,
+    listener: TcpListener,
+    metrics_listener: Option<TcpListener>,
+}
+
+/// Runs a node until `shutdown`. Paths in `config` are resolved already.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), NodeError> {
+    Node::start(config).await?.run(shutdown).await
+}
+
+impl Node {
+    /// Reads genesis and key, opens the store, takes the ports.
+    pub async fn start(config: Config) -> Result<Self, NodeError> {
+        let genesis = load_genesis(&config.genesis)?;
+        let key = load_key(&config.consensus_key)?;
+        Self::assemble(config, genesis, key).await
+    }
+
+    async fn assemble(config: Config, genesis: Genesis, key: ConsensusKeypair) -> Result<Self, NodeError> {
+        let count = genesis.validators.len();
+        if count > 1 {
+            return Err(NodeError::Replication { count });
+        }
+        let options = Options { keep_states: config.keep_states, cache_bytes: STORE_CACHE_BYTES };
+        let (dir, document) = (config.data_dir.clone(), genesis.clone());
+        let opened = tokio::task::spawn_blocking(move || Store::open(&dir, &document, options)).await;
+        let store = opened.map_err(|error| NodeError::Task { reason: error.to_string() })??;
+        let limits = Limits {
+            transactions: config.pool_transactions,
+            bytes: config.pool_bytes,
+            per_sender: config.pool_per_sender,
+        };
+        let metrics = Metrics::new();
+        let executor = Executor::new(store, Mempool::new(limits), metrics.clone());
+        let engine = Solo::new(&executor, key, Duration::from_millis(config.block_time_ms.max(1)))?;
+        let listener = bind(config.listen, "listen").await?;
+        let metrics_listener = match config.metrics_listen {
+            Some(address) => Some(bind(address, "metrics_listen").await?),
+            None => None,
+        };
+        Ok(Self { genesis, executor, engine, metrics, listener, metrics_listener })
+    }
+
+    /// Where the gRPC server listens: tells the port if the configuration said 0.
+    pub fn address(&self) -> Result<SocketAddr, NodeError> {
+        local(&self.listener)
+    }
+
+    /// Where the metrics are, if anywhere.
+    pub fn metrics_address(&self) -> Result<Option<SocketAddr>, NodeError> {
+        self.metrics_listener.as_ref().map(local).transpose()
+    }
+
+    /// Serves and produces blocks until `shutdown`, or until something breaks.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), NodeError> {
+        let address = self.address()?;
+        let stop = shutdown.child_token();
+        let Self { genesis, executor, engine, metrics, listener, metrics_listener } = self;
+        let tip = executor.store().tip().height;
+        tracing::info!(chain = %genesis.chain, genesis = %executor.genesis(), height = %tip, %address, "node is up");
+        let service = Service::new(executor.clone(), genesis, metrics.clone(), stop.clone());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(serve(service, listener, stop.clone()));
+        tasks.spawn(serve_metrics(metrics, metrics_listener, stop.clone()));
+        tasks.spawn(engine.run(executor, stop.clone()));
+        let first = tasks.join_next().await.map_or(Ok(()), flatten);
+        stop.cancel();
+        // The block in progress is committed and open streams end; a connection that hangs is cut.
+        let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            tracing::warn!("connections did not end in time and were cut");
+            tasks.shutdown().await;
+        }
+        tracing::info!("node has stopped");
+        first
+    }
+}
+
+fn flatten(result: Result<Result<(), NodeError>, tokio::task::JoinError>) -> Result<(), NodeError> {
+    result.map_err(|error| NodeError::Task { reason: error.to_string() })?
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, NodeError> {
+    listener.local_addr().map_err(|error| NodeError::Task { reason: error.to_string() })
+}
+
+async fn bind(address: SocketAddr, field: &'static str) -> Result<TcpListener, NodeError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| NodeError::Listen { address, field, reason: error.to_string() })
+}
+
+async fn serve(service: Service, listener: TcpListener, stop: CancellationToken) -> Result<(), NodeError> {
+    let address = local(&listener)?;
+    let server_error = |reason: String| NodeError::Server { address, reason };
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<ChainServer<Service>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(acumen_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .map_err(|error| server_error(error.to_string()))?;
+    let chain = ChainServer::new(service)
+        .max_decoding_message_size(MAX_REQUEST_BYTES)
+        .max_encoding_message_size(MAX_RESPONSE_BYTES);
+    tonic::transport::Server::builder()
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .add_service(chain)
+        .add_service(health)
+        .add_service(reflection)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())
+        .await
+        .map_err(|error| server_error(error.to_string()))
+}
+
+async fn serve_metrics(
+    metrics: Metrics,
+    listener: Option<TcpListener>,
+    stop: CancellationToken,
+) -> Result<(), NodeError> {
+    let Some(listener) = listener else {
+        stop.cancelled().await;
+        return Ok(());
+    };
+    let address = local(&listener)?;
+    let text = move || async move { metrics.text() };
+    let served = axum::serve(listener, axum::Router::new().route("/metrics", get(text)))
+        .with_graceful_shutdown(stop.cancelled_owned());
+    served.await.map_err(|error| NodeError::Server { address, reason: error.to_string() })
+}

@@ -1,0 +1,287 @@
+//! gRPC: `acumen.chain.v1.Chain`. Bad input is INVALID_ARGUMENT with a reason, a refused transaction FAILED_PRECONDITION
+//! with the ledger's [`Rejection`] as SCALE in the status' details.
+
+mod convert;
+
+use std::pin::Pin;
+
+use acumen_chain_ledger::{Event, Genesis, audit};
+use acumen_chain_store::StoreError;
+use acumen_proto::chain_v1 as wire;
+use acumen_proto::chain_v1::chain_server::Chain;
+use acumen_protocol::codec::Encode as _;
+use acumen_protocol::{Height, SignedTransaction};
+use tokio_stream::Stream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use crate::executor::Executor;
+use crate::mempool::PoolError;
+use crate::metrics::Metrics;
+use convert::{finalized, signed_header};
+
+/// Most headers in one answer.
+const MAX_HEADERS: u64 = 256;
+
+/// Most keys in one question.
+const MAX_KEYS: usize = 4_096;
+
+/// Longest state key: kind, track and a public key leave room to spare.
+const MAX_KEY_BYTES: usize = 128;
+
+/// Largest question: a transaction of the largest size, or all keys.
+pub(crate) const MAX_REQUEST_BYTES: usize = 1 << 20;
+
+/// Largest answer: a block of 1 MiB with its events, or 4,096 values with proofs of about 1.5 KiB.
+pub(crate) const MAX_RESPONSE_BYTES: usize = 64 << 20;
+
+/// The service.
+#[derive(Clone, Debug)]
+pub(crate) struct Service {
+    executor: Executor,
+    genesis: Genesis,
+    metrics: Metrics,
+    shutdown: CancellationToken,
+}
+
+impl Service {
+    pub(crate) const fn new(
+        executor: Executor,
+        genesis: Genesis,
+        metrics: Metrics,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self { executor, genesis, metrics, shutdown }
+    }
+
+    /// Runs `work`, which reads the disk or executes, off the async threads.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Executor) -> Result<T, Status> + Send + 'static,
+    ) -> Result<T, Status> {
+        let executor = self.executor.clone();
+        let done = tokio::task::spawn_blocking(move || work(&executor)).await;
+        done.map_err(|error| Status::internal(format!("a task of the node broke: {error}")))?
+    }
+}
+
+type Blocks = Pin<Box<dyn Stream<Item = Result<wire::GetBlockResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Chain for Service {
+    async fn get_status(
+        &self,
+        _: Request<wire::GetStatusRequest>,
+    ) -> Result<Response<wire::GetStatusResponse>, Status> {
+        let tip = self.executor.store().tip();
+        Ok(Response::new(wire::GetStatusResponse {
+            chain: self.genesis.chain.clone(),
+            genesis: self.executor.genesis().0.to_vec(),
+            height: tip.height.get(),
+            block: tip.id().0.to_vec(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }))
+    }
+
+    async fn get_genesis(
+        &self,
+        _: Request<wire::GetGenesisRequest>,
+    ) -> Result<Response<wire::GetGenesisResponse>, Status> {
+        Ok(Response::new(wire::GetGenesisResponse { genesis_scale: self.genesis.encode() }))
+    }
+
+    async fn submit(
+        &self,
+        request: Request<wire::SubmitRequest>,
+    ) -> Result<Response<wire::SubmitResponse>, Status> {
+        let bytes = request.into_inner().transaction_scale;
+        let signed = SignedTransaction::from_bytes(&bytes)
+            .map_err(|error| Status::invalid_argument(format!("field `transaction_scale`: {error}")))?;
+        let submitted =
+            self.blocking(move |executor| executor.submit(signed).map_err(|error| refusal(&error))).await;
+        let id = submitted.inspect_err(|_| self.metrics.refused())?;
+        Ok(Response::new(wire::SubmitResponse { id: id.0.to_vec() }))
+    }
+
+    async fn get_transaction(
+        &self,
+        request: Request<wire::GetTransactionRequest>,
+    ) -> Result<Response<wire::GetTransactionResponse>, Status> {
+        let id = acumen_proto::chain::hash("id", &request.into_inner().id)?;
+        let answer = self.blocking(move |executor| transaction(executor, id)).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get_headers(
+        &self,
+        request: Request<wire::GetHeadersRequest>,
+    ) -> Result<Response<wire::GetHeadersResponse>, Status> {
+        let wire::GetHeadersRequest { from, limit } = request.into_inner();
+        let last = from.saturating_add(u64::from(limit).min(MAX_HEADERS));
+        let headers = self.blocking(move |executor| {
+            let last = last.min(executor.store().tip().height.get().saturating_add(1));
+            let read =
+                |height| stored(executor, Height::new(height)).map(|block| signed_header(&block).into());
+            (from..last).map(read).collect::<Result<Vec<_>, Status>>()
+        });
+        Ok(Response::new(wire::GetHeadersResponse { headers: headers.await? }))
+    }
+
+    async fn get_block(
+        &self,
+        request: Request<wire::GetBlockRequest>,
+    ) -> Result<Response<wire::GetBlockResponse>, Status> {
+        let height = Height::new(request.into_inner().height);
+        let block = self.blocking(move |executor| stored(executor, height)).await?;
+        Ok(Response::new(finalized(block).into()))
+    }
+
+    async fn get_state(
+        &self,
+        request: Request<wire::GetStateRequest>,
+    ) -> Result<Response<wire::GetStateResponse>, Status> {
+        let wire::GetStateRequest { keys, height } = request.into_inner();
+        if keys.len() > MAX_KEYS {
+            let reason = format!("field `keys`: {} keys, at most {MAX_KEYS} may be asked for", keys.len());
+            return Err(Status::invalid_argument(reason));
+        }
+        if let Some(long) = keys.iter().find(|key| key.len() > MAX_KEY_BYTES) {
+            let reason = format!("field `keys`: a key of {} bytes, at most {MAX_KEY_BYTES}", long.len());
+            return Err(Status::invalid_argument(reason));
+        }
+        Ok(Response::new(self.blocking(move |executor| state(executor, &keys, height)).await?))
+    }
+
+    async fn get_supply(
+        &self,
+        request: Request<wire::GetSupplyRequest>,
+    ) -> Result<Response<wire::GetSupplyResponse>, Status> {
+        let wanted = request.into_inner().height;
+        Ok(Response::new(self.blocking(move |executor| supply(executor, wanted)).await?))
+    }
+
+    type SubscribeStream = Blocks;
+
+    async fn subscribe(
+        &self,
+        request: Request<wire::SubscribeRequest>,
+    ) -> Result<Response<Self::SubscribeStream>, Status> {
+        let from = request.into_inner().from;
+        let mut tip = self.executor.tip();
+        let mut next = match from {
+            0 => tip.borrow().get().saturating_add(1),
+            from => from,
+        };
+        let service = self.clone();
+        let blocks = async_stream::stream! {
+            loop {
+                let newest = tip.borrow_and_update().get();
+                while next <= newest {
+                    let height = Height::new(next);
+                    let block = service.blocking(move |executor| stored(executor, height)).await;
+                    let failed = block.is_err();
+                    yield block.map(|block| finalized(block).into());
+                    if failed {
+                        return;
+                    }
+                    next = next.saturating_add(1);
+                }
+                tokio::select! {
+                    () = service.shutdown.cancelled() => return,
+                    changed = tip.changed() => if changed.is_err() { return },
+                }
+            }
+        };
+        Ok(Response::new(Box::pin(blocks)))
+    }
+}
+
+fn stored(executor: &Executor, height: Height) -> Result<acumen_chain_store::StoredBlock, Status> {
+    let found = executor.store().stored(height).map_err(|error| failed(&error))?;
+    found.ok_or_else(|| {
+        let tip = executor.store().tip().height;
+        Status::not_found(format!("block {height} (the newest one is {tip})"))
+    })
+}
+
+fn state(executor: &Executor, keys: &[Vec<u8>], height: u64) -> Result<wire::GetStateResponse, Status> {
+    let store = executor.store();
+    let height = if height == 0 { store.tip().height } else { Height::new(height) };
+    let proven = store.prove(height, keys).map_err(|error| failed(&error))?;
+    let values = proven.into_iter().map(|found| wire::ProvenValue { value: found.value, proof: found.proof });
+    let header = signed_header(&stored(executor, height)?).into();
+    Ok(wire::GetStateResponse { header: Some(header), values: values.collect() })
+}
+
+fn supply(executor: &Executor, wanted: u64) -> Result<wire::GetSupplyResponse, Status> {
+    // The tip may move between these two reads: take the state of a tip that did not.
+    let (height, state) = loop {
+        let before = executor.store().tip().height;
+        let state = executor.store().state().map_err(|error| failed(&error))?;
+        if executor.store().tip().height == before {
+            break (before.get(), state);
+        }
+    };
+    if wanted != 0 && wanted != height {
+        return Err(Status::out_of_range(format!(
+            "only the newest supply can be added up: ask for height 0 or {height}"
+        )));
+    }
+    let audit = audit(&state).map_err(|error| Status::data_loss(error.to_string()))?;
+    Ok(wire::GetSupplyResponse {
+        height,
+        issuance: audit.issuance.get(),
+        minted: audit.minted.get(),
+        burned: audit.burned.get(),
+        balances_total: audit.balances_total.get(),
+    })
+}
+
+fn transaction(
+    executor: &Executor,
+    id: acumen_protocol::Hash,
+) -> Result<wire::GetTransactionResponse, Status> {
+    use wire::get_transaction_response::State;
+    let answer = |state: State, height: u64, failure: String| wire::GetTransactionResponse {
+        state: state.into(),
+        height,
+        failure,
+    };
+    // The pool first: a block that takes the transaction is on disk before the pool lets go of it.
+    let pending = executor.pool().contains(&id);
+    let height = executor.store().height_of(&id).map_err(|error| failed(&error))?;
+    let Some(height) = height else {
+        let state = if pending { State::Pending } else { State::Unknown };
+        return Ok(answer(state, 0, String::new()));
+    };
+    let block = stored(executor, height)?;
+    let events =
+        block.events.iter().filter_map(|bytes| acumen_protocol::codec::decode_all("event", bytes).ok());
+    let mut failures = events.filter_map(|event| match event {
+        Event::Failed { id: found, reason, .. } if found == id => Some(reason.to_string()),
+        _ => None,
+    });
+    Ok(answer(State::Included, height.get(), failures.next().unwrap_or_default()))
+}
+
+fn failed(error: &StoreError) -> Status {
+    match error {
+        StoreError::NotKept { .. } => Status::out_of_range(error.to_string()),
+        _ => {
+            tracing::error!(%error, "the store failed");
+            Status::internal(error.to_string())
+        }
+    }
+}
+
+fn refusal(error: &PoolError) -> Status {
+    let reason = error.to_string();
+    match error {
+        PoolError::Transaction(_) => Status::invalid_argument(reason),
+        PoolError::Rejected(rejection) => {
+            Status::with_details(tonic::Code::FailedPrecondition, reason, rejection.encode().into())
+        }
+        PoolError::Full { .. } | PoolError::Sender { .. } => Status::resource_exhausted(reason),
+        PoolError::Internal { .. } => Status::internal(reason),
+    }
+}

@@ -1,0 +1,54 @@
+//! The tables of the database and the layout of their keys.
+
+use redb::TableDefinition;
+
+/// Bytes to bytes.
+pub(crate) type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
+
+/// Height → SCALE of [`crate::StoredBlock`].
+pub(crate) const BLOCKS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("blocks");
+
+/// Transaction id → height.
+pub(crate) const TRANSACTIONS: TableDefinition<'static, &'static [u8], u64> =
+    TableDefinition::new("transactions");
+
+/// State key → value, at the tip.
+pub(crate) const VALUES: Bytes = TableDefinition::new("values");
+
+/// Hash of a state key, height (big-endian) → the value written there.
+pub(crate) const HISTORY: Bytes = TableDefinition::new("history");
+
+/// Tree node key → tree node, both as borsh.
+pub(crate) const NODES: Bytes = TableDefinition::new("nodes");
+
+/// Height (big-endian), kind, key → nothing: an entry of [`NODES`] or [`HISTORY`] that no height from this one on needs.
+pub(crate) const STALE: Bytes = TableDefinition::new("stale");
+
+/// Height → SCALE of the block proposed there by this node, until it is committed.
+pub(crate) const PROPOSALS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("proposals");
+
+/// Name → SCALE of a fact about the store.
+pub(crate) const META: TableDefinition<'static, &'static str, &'static [u8]> = TableDefinition::new("meta");
+
+/// In [`META`]: first height whose state is kept, `u64`.
+pub(crate) const FIRST_KEPT: &str = "first-kept";
+
+/// In [`META`]: version of this layout, `u32`.
+pub(crate) const LAYOUT: &str = "layout";
+
+/// The present layout.
+pub(crate) const LAYOUT_VERSION: u32 = 1;
+
+/// Kinds of entries in [`STALE`].
+pub(crate) const STALE_NODE: u8 = 0;
+pub(crate) const STALE_VALUE: u8 = 1;
+
+/// Key in [`HISTORY`].
+pub(crate) fn history_key(key_hash: &[u8; 32], height: u64) -> Vec<u8> {
+    [key_hash.as_slice(), &height.to_be_bytes()].concat()
+}
+
+/// Key in [`STALE`].
+pub(crate) fn stale_key(since: u64, kind: u8, key: &[u8]) -> Vec<u8> {
+    [since.to_be_bytes().as_slice(), &[kind], key].concat()
+}
