@@ -9,6 +9,7 @@ pub mod ensemble;
 pub mod generate;
 pub mod provenance;
 pub mod refresh;
+pub mod subnet;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,7 @@
 //! Configuration of a gateway, and what is wrong with one.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -99,10 +99,10 @@ impl Config {
     ///
     /// # Errors
     /// The first field that cannot work.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+    pub fn check(&self) -> Result<(), ConfigError> {
         let refuse = |field, reason: &str| Err(ConfigError { field, reason: reason.to_owned() });
         if self.nodes.is_empty() {
-            return refuse("nodes", "is empty: name at least one node, as in [\"http://127.0.0.1:9944\"]");
+            return refuse("nodes", "is empty: name at least one node, as in [\"http://127.0.0.1:9900\"]");
         }
         if self.track != 0 {
             return refuse("track", "must be 0: the only track whose tokens are bytes");
@@ -136,6 +136,13 @@ impl Config {
         Ok(())
     }
 
+    /// Makes `api_keys` relative to `base`, the folder of the configuration file.
+    pub fn resolve_paths(&mut self, base: &Path) {
+        if let Some(path) = &mut self.api_keys {
+            *path = base.join(&*path);
+        }
+    }
+
     /// How the collective is asked.
     #[must_use]
     pub fn settings(&self) -> Settings {
@@ -167,8 +174,8 @@ mod tests {
     #[test]
     fn what_cannot_work_is_named() {
         let good = Config { nodes: vec!["http://127.0.0.1:1".to_owned()], ..Config::default() };
-        assert_eq!(good.validate(), Ok(()));
-        let field = |config: Config| config.validate().unwrap_err().field;
+        assert_eq!(good.check(), Ok(()));
+        let field = |config: Config| config.check().unwrap_err().field;
         assert_eq!(field(Config::default()), "nodes");
         assert_eq!(field(Config { miners: 0, ..good.clone() }), "miners");
         assert_eq!(field(Config { step_timeout_ms: 0, ..good.clone() }), "step_timeout_ms");

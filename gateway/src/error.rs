@@ -28,12 +28,6 @@ pub enum Error {
         /// What is wrong, with the line.
         reason: String,
     },
-    /// The chain cannot be read at all.
-    #[error("chain: {reason}")]
-    Chain {
-        /// The client's words.
-        reason: String,
-    },
     /// The operating system gave no random bytes.
     #[error("no random bytes for request ids and seeds: {reason}")]
     Randomness {

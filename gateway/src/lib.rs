@@ -16,4 +16,4 @@ mod run;
 
 pub use config::{Config, ConfigError};
 pub use error::Error;
-pub use run::run_with;
+pub use run::{run, run_with};

@@ -12,12 +12,27 @@ use tokio_util::sync::CancellationToken;
 use crate::collective::Collective;
 use crate::collective::directory::{Directory, Roster};
 use crate::collective::refresh::refresh;
+use crate::collective::subnet::Subnet;
 use crate::http::{self, App};
 use crate::metrics::Metrics;
 use crate::{Config, Error};
 
 /// After the drain's time is over, answers in flight get this long to tell their clients.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Runs a gateway over the chain and the validators that `config` names, until `shutdown`. The chain need not be there
+/// yet: `/ready` says when miners are known.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn run(config: Config, hotkey: Keypair, shutdown: CancellationToken) -> Result<(), Error> {
+    config.check()?;
+    let subnet = Subnet::new(&config)?;
+    let address = config.listen;
+    let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
+    tracing::info!(%address, hotkey = %hotkey.account(), model = config.model, "gateway listens");
+    run_with(config, hotkey, subnet, listener, shutdown).await
+}
 
 /// Serves `config` over the miners of `directory` on a listener that is bound already, until `shutdown`.
 ///
