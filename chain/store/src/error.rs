@@ -117,3 +117,20 @@ impl From<StoreError> for StateError {
         Self { reason: error.to_string() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_failures() {
+        let path = Path::new("/data/chain.redb");
+        let fail = |kind: std::io::ErrorKind| {
+            StoreError::database(path, redb::StorageError::Io(std::io::Error::from(kind)))
+        };
+        let full = fail(std::io::ErrorKind::StorageFull);
+        assert!(matches!(full, StoreError::DiskFull { .. }));
+        assert!(full.to_string().contains("/data/chain.redb"), "{full}");
+        assert!(matches!(fail(std::io::ErrorKind::PermissionDenied), StoreError::Io { .. }));
+    }
+}

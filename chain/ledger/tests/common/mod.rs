@@ -1,0 +1,106 @@
+//! A chain in memory for tests: keys, a genesis, blocks.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use acumen_chain_ledger::genesis::{GenesisBalance, GenesisTrack, GenesisValidator};
+use acumen_chain_ledger::{
+    BlockContext, BlockOutcome, Genesis, MemoryState, Params, Rejection, View, audit, execute_block,
+};
+use acumen_protocol::transaction::VerifiedTransaction;
+use acumen_protocol::{
+    AccountId, Call, ConsensusKeypair, Hash, Height, Keypair, Nacu, Nonce, TimestampMs, Transaction,
+};
+
+pub const ACU: u64 = Nacu::PER_ACU;
+
+pub fn key(tag: u8) -> Keypair {
+    Keypair::from_seed(&[tag; 32])
+}
+
+pub fn account(tag: u8) -> AccountId {
+    key(tag).account()
+}
+
+pub fn acu(amount: u64) -> Nacu {
+    Nacu::from_acu(amount).unwrap()
+}
+
+pub const TREASURY: u8 = 90;
+pub const OWNER: u8 = 91;
+
+pub fn genesis(params: Params) -> Genesis {
+    let balance = |tag| GenesisBalance { account: account(tag), amount: acu(10_000) };
+    Genesis {
+        chain: "test".to_owned(),
+        time_ms: 1_000,
+        params,
+        treasury: account(TREASURY),
+        balances: (1..=6).map(balance).collect(),
+        tracks: vec![GenesisTrack { name: "bytes".to_owned(), owner: account(OWNER), emission_share: 1 }],
+        neurons: Vec::new(),
+        validators: vec![GenesisValidator { key: ConsensusKeypair::from_seed(&[7; 32]).public(), power: 1 }],
+    }
+}
+
+pub fn short() -> Params {
+    Params { tempo_blocks: 4, stake_threshold: Nacu::ZERO, max_uids: 8, ..Params::default() }
+}
+
+pub struct Chain {
+    pub state: MemoryState,
+    pub genesis: Hash,
+    pub height: Height,
+}
+
+impl Chain {
+    pub fn new(genesis: &Genesis) -> Self {
+        let state = MemoryState::from(genesis.state().unwrap());
+        Self { state, genesis: genesis.hash().unwrap(), height: Height::ZERO }
+    }
+
+    pub fn view(&self) -> View<'_> {
+        View::new(&self.state)
+    }
+
+    pub fn free(&self, tag: u8) -> u64 {
+        self.view().account(account(tag)).unwrap().free.get()
+    }
+
+    pub fn context(&self) -> BlockContext {
+        let height = self.height.next().unwrap();
+        BlockContext { genesis: self.genesis, height, time: TimestampMs::new(1_000 + height.get()) }
+    }
+
+    pub fn sign_at(&self, tag: u8, call: Call, nonce: u64) -> VerifiedTransaction {
+        let sender = account(tag);
+        let valid_until = Height::new(u64::MAX);
+        let nonce = Nonce::new(nonce);
+        let transaction = Transaction { genesis: self.genesis, sender, nonce, valid_until, call };
+        transaction.sign(&key(tag)).verify(&self.genesis).unwrap()
+    }
+
+    pub fn sign(&self, tag: u8, call: Call) -> VerifiedTransaction {
+        let nonce = self.view().account(account(tag)).unwrap().nonce;
+        self.sign_at(tag, call, nonce.get())
+    }
+
+    /// One block, applied and audited.
+    pub fn block(&mut self, transactions: &[VerifiedTransaction]) -> BlockOutcome {
+        let outcome = execute_block(&self.state, self.context(), transactions).unwrap();
+        self.state.apply(outcome.changes.clone());
+        self.height = self.height.next().unwrap();
+        audit(&self.state).unwrap();
+        outcome
+    }
+
+    /// One block with one transaction; its failure.
+    pub fn run(&mut self, tag: u8, call: Call) -> Option<Rejection> {
+        let transaction = self.sign(tag, call);
+        self.block(&[transaction]).outcomes.remove(0).failure
+    }
+
+    pub fn blocks_to(&mut self, height: u64) {
+        while self.height.get() < height {
+            self.block(&[]);
+        }
+    }
+}
