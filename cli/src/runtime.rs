@@ -1,6 +1,7 @@
 //! The process around a command: logs, the async runtime, signals.
 
 use std::future::Future;
+use std::io::IsTerminal as _;
 
 use anyhow::{Context as _, Result};
 use tokio::signal::unix::{SignalKind, signal};
@@ -10,7 +11,9 @@ use tracing_subscriber::EnvFilter;
 /// Sends logs to stderr. `default` is used unless the person chose a filter.
 pub(crate) fn init_logs(filter: Option<&str>, json: bool, default: &str) -> Result<()> {
     let filter = EnvFilter::try_new(filter.unwrap_or(default)).context("the log filter does not parse")?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
+    let stderr = std::io::stderr;
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(stderr().is_terminal()).with_writer(stderr);
     if json { builder.json().init() } else { builder.init() }
     Ok(())
 }

@@ -7,7 +7,6 @@ use acumen_protocol::Keypair;
 use anyhow::{Context as _, Result, anyhow};
 use clap::Subcommand;
 use serde::de::DeserializeOwned;
-use tokio::io::AsyncReadExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::wallet::Role;
@@ -53,10 +52,21 @@ macro_rules! role_config {
         }
     };
 }
-role_config!(acumen_chain_node::Config);
 role_config!(acumen_miner::Config);
 role_config!(acumen_validator::Config);
 role_config!(acumen_gateway::Config);
+
+impl RoleConfig for acumen_chain_node::Config {
+    fn resolve(&mut self, base: &Path) {
+        *self = self.clone().resolve(base);
+    }
+
+    /// Whether the chain can begin is told by the files that it names.
+    fn verify(&self) -> Result<(), String> {
+        let files = acumen_chain_node::load_genesis(&self.genesis).map(drop);
+        files.and_then(|()| acumen_chain_node::load_key(&self.consensus_key).map(drop)).map_err(|e| e.to_string())
+    }
+}
 
 /// Runs a chain node. It needs no wallet: its consensus key is a file of its own.
 pub(crate) fn node(command: &Command) -> Result<()> {
@@ -119,7 +129,7 @@ where
     runtime::block_on(async {
         let shutdown = runtime::shutdown_signal()?;
         if exit_with_stdin {
-            tokio::spawn(cancel_at_end_of_stdin(shutdown.clone()));
+            cancel_at_end_of_stdin(shutdown.clone());
         }
         run(config, hotkey, shutdown).await
     })
@@ -132,10 +142,11 @@ fn load<C: RoleConfig>(path: &Path) -> Result<(C, crate::wallet::WalletOptions)>
     Ok((loaded.role, loaded.wallet))
 }
 
-async fn cancel_at_end_of_stdin(shutdown: CancellationToken) {
-    let mut stdin = tokio::io::stdin();
-    let mut buffer = [0_u8; 64];
-    // Anything read is ignored; an error ends the wait like the end of the stream.
-    while matches!(stdin.read(&mut buffer).await, Ok(count) if count > 0) {}
-    shutdown.cancel();
+/// A thread of its own, because a blocking read on the runtime would hold up the end of the process.
+fn cancel_at_end_of_stdin(shutdown: CancellationToken) {
+    std::thread::spawn(move || {
+        // What is read is of no interest; an error ends the wait like the end of the stream.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        shutdown.cancel();
+    });
 }

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use acumen_chain_client::ChainClient;
-use acumen_protocol::{Call, Nacu, TrackId};
+use acumen_chain_client::ledger::Hotkey;
+use acumen_protocol::{AccountId, Call, Nacu, TrackId};
 use anyhow::{Context as _, Result};
 use tokio::time::{Instant, sleep};
 
@@ -33,38 +34,43 @@ pub(crate) async fn connect(plan: &Plan) -> Result<ChainClient> {
     }
 }
 
-/// Registers every miner and validator that is not registered yet, and stakes for the validators. Returns how many
+/// Registers every miner and validator that is not registered yet, then stakes for the validators. Returns how many
 /// transactions it took.
 pub(crate) async fn bootstrap(client: &ChainClient, plan: &Plan) -> Result<usize> {
-    let mut sent = Vec::new();
-    // One after the other, so that uids and seniority follow the plan's order.
-    for process in plan.processes.iter().filter(|process| matches!(process.role, Role::Miner | Role::Validator)) {
-        let name = &process.name;
-        for call in missing(client, plan, process).await? {
-            let key = keys::wallet_key(plan.seed, name, KeyRole::Coldkey);
-            let what = call.name();
-            let tx = client.submit(call, key.keypair()).await.with_context(|| format!("{what} for {name}"))?;
-            sent.push((name, what, tx));
-        }
-    }
-    let count = sent.len();
-    for (name, what, tx) in sent {
-        client.wait_included(&tx).await.with_context(|| format!("{what} for {name}"))?;
-    }
-    Ok(count)
+    let registered = send(client, plan, registration).await?;
+    // Stake needs a registered hotkey: a second round.
+    Ok(registered + send(client, plan, stake).await?)
 }
 
-async fn missing(client: &ChainClient, plan: &Plan, process: &Process) -> Result<Vec<Call>> {
-    let hotkey = layout::hotkey(plan, &process.name);
-    let known = client.hotkey(hotkey).await?.value;
-    let mut calls = Vec::new();
-    if known.is_none() {
-        calls.push(Call::Register { track: TrackId::ZERO, hotkey, max_price: Nacu::new(u64::MAX) });
-    }
+/// What a process still needs, given what the chain knows of its hotkey.
+type Missing = fn(&Process, AccountId, Option<Hotkey>) -> Option<Call>;
+
+fn registration(process: &Process, hotkey: AccountId, known: Option<Hotkey>) -> Option<Call> {
+    let wanted = matches!(process.role, Role::Miner | Role::Validator) && known.is_none();
+    wanted.then_some(Call::Register { track: TrackId::ZERO, hotkey, max_price: Nacu::new(u64::MAX) })
+}
+
+fn stake(process: &Process, hotkey: AccountId, known: Option<Hotkey>) -> Option<Call> {
     let staked = known.is_some_and(|hotkey| hotkey.total_stake > Nacu::ZERO);
-    if process.role == Role::Validator && !staked {
-        let amount = Nacu::from_acu(STAKE_ACU).context("the amount fits")?;
-        calls.push(Call::Stake { hotkey, amount });
+    let amount = Nacu::from_acu(STAKE_ACU)?;
+    (process.role == Role::Validator && !staked).then_some(Call::Stake { hotkey, amount })
+}
+
+/// Submits in the plan's order, so that uids and seniority follow it, then waits for all.
+async fn send(client: &ChainClient, plan: &Plan, missing: Missing) -> Result<usize> {
+    let mut sent = Vec::new();
+    for process in &plan.processes {
+        let name = &process.name;
+        let hotkey = layout::hotkey(plan, name);
+        let known = client.hotkey(hotkey).await?.value;
+        let Some(call) = missing(process, hotkey, known) else { continue };
+        let key = keys::wallet_key(plan.seed, name, KeyRole::Coldkey);
+        let what = call.name();
+        let tx = client.submit(call, key.keypair()).await.with_context(|| format!("{what} for {name}"))?;
+        sent.push((name, what, tx));
     }
-    Ok(calls)
+    for (name, what, tx) in &sent {
+        client.wait_included(tx).await.with_context(|| format!("{what} for {name}"))?;
+    }
+    Ok(sent.len())
 }

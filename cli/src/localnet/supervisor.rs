@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -80,6 +80,13 @@ impl Supervisor {
     }
 }
 
+/// A child with the pipe whose closing tells it to end. The pipe is kept apart because waiting on a child that has it
+/// closes it.
+struct Running {
+    child: Child,
+    _lifeline: Option<ChildStdin>,
+}
+
 /// Watches over one child.
 struct Keeper {
     index: usize,
@@ -91,14 +98,14 @@ struct Keeper {
 }
 
 impl Keeper {
-    async fn keep(self, first: Child) {
-        let mut child = first;
+    async fn keep(self, first: Running) {
+        let mut running = first;
         let mut backoff = FIRST_BACKOFF;
         loop {
             let started = Instant::now();
             let status = tokio::select! {
-                status = child.wait() => status,
-                () = self.stop.cancelled() => return self.end(child).await,
+                status = running.child.wait() => status,
+                () = self.stop.cancelled() => return self.end(running).await,
             };
             let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
             self.registry.set_pid(self.index, None);
@@ -111,15 +118,15 @@ impl Keeper {
                 backoff = FIRST_BACKOFF;
             }
             self.notify(format!("{ended}; restarting in {} s", backoff.as_secs())).await;
-            child = match self.respawn(&mut backoff).await {
-                Some(child) => child,
+            running = match self.respawn(&mut backoff).await {
+                Some(running) => running,
                 None => return,
             };
         }
     }
 
     /// Tries until a child runs; `None` if everything is to end.
-    async fn respawn(&self, backoff: &mut Duration) -> Option<Child> {
+    async fn respawn(&self, backoff: &mut Duration) -> Option<Running> {
         loop {
             tokio::select! {
                 () = sleep(*backoff) => {}
@@ -127,20 +134,20 @@ impl Keeper {
             }
             *backoff = (*backoff * 2).min(MAX_BACKOFF);
             match self.spawn() {
-                Ok(child) => return Some(child),
+                Ok(running) => return Some(running),
                 Err(error) => self.notify(format!("{}: {error:#}", self.process.name)).await,
             }
         }
     }
 
-    fn spawn(&self) -> Result<Child> {
+    fn spawn(&self) -> Result<Running> {
         let dir = &self.policy.dir;
         let name = &self.process.name;
         let log = log_path(dir, name);
         let open = || OpenOptions::new().create(true).append(true).open(&log);
         let file = open().with_context(|| format!("cannot write the log {}", log.display()))?;
         let command = self.process.role.command();
-        let child = Command::new(std::env::current_exe().context("cannot find the acumen binary")?)
+        let mut child = Command::new(std::env::current_exe().context("cannot find the acumen binary")?)
             .args([command, "run", "--exit-with-stdin", "--config"])
             .arg(dir.join(name).join(format!("{command}.toml")))
             .env_remove(crate::prompt::PASSWORD_VARIABLE)
@@ -152,10 +159,12 @@ impl Keeper {
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
         self.registry.set_pid(self.index, child.id());
-        Ok(child)
+        let lifeline = child.stdin.take();
+        Ok(Running { child, _lifeline: lifeline })
     }
 
-    async fn end(&self, mut child: Child) {
+    async fn end(&self, running: Running) {
+        let Running { mut child, _lifeline } = running;
         if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()) {
             // It may have ended by itself in this moment: then there is nothing to signal.
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);

@@ -1,3 +1,5 @@
+//! Sampling: greedy ties, frequencies, replay.
+
 use super::*;
 
 fn distribution(probabilities: &[f64]) -> LogProbs {

@@ -1,3 +1,5 @@
+//! The entropy of an automaton against a sum over all its paths.
+
 use proptest::prelude::*;
 use rand_chacha::rand_core::SeedableRng;
 
