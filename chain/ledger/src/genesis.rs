@@ -244,7 +244,7 @@ impl Genesis {
         if view.uid_of(track, hotkey)?.is_some() || record.neurons >= self.params.max_uids {
             return Err(invalid(format!("neuron {hotkey} is in track {track} twice, or the track is full")));
         }
-        let mut info = view.hotkey(hotkey)?.unwrap_or(Hotkey::new(coldkey, self.params.default_take));
+        let mut info = view.hotkey(hotkey)?.unwrap_or_else(|| Hotkey::new(coldkey, self.params.default_take));
         if info.owner != coldkey {
             return Err(invalid(format!("hotkey {hotkey} has two owners")));
         }

@@ -88,7 +88,7 @@ impl Executor {
         checked.map_err(PoolError::Rejected)?;
         let sender = verified.get().sender;
         let account = View::new(&state).account(sender).map_err(|error| internal(&error))?;
-        let added = pool.add(signed, verified, size, account.nonce);
+        let added = pool.add(signed, verified, size, account.nonce, self.store().tip().height);
         self.shared.metrics.pool(pool.len());
         added
     }

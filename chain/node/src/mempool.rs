@@ -60,7 +60,13 @@ struct Entry {
     signed: SignedTransaction,
     verified: VerifiedTransaction,
     size: usize,
+    /// Last height after which it still waits.
+    expires: Height,
 }
+
+/// Blocks that a transaction may wait, however long it is valid: one whose predecessors never come must not take a place
+/// for ever.
+const MAX_WAIT_BLOCKS: u64 = 256;
 
 /// The pool.
 #[derive(Debug)]
@@ -102,13 +108,14 @@ impl Mempool {
         self.ids.contains(id)
     }
 
-    /// Queues a checked transaction. `next` is the sender's next nonce in the state.
+    /// Queues a checked transaction. `next` is the sender's next nonce in the state of `tip`.
     pub fn add(
         &mut self,
         signed: SignedTransaction,
         verified: VerifiedTransaction,
         size: usize,
         next: Nonce,
+        tip: Height,
     ) -> Result<Hash, PoolError> {
         let (count, bytes) = (self.ids.len(), self.bytes);
         if count >= self.limits.transactions || bytes.saturating_add(size) > self.limits.bytes {
@@ -124,7 +131,9 @@ impl Mempool {
             return Err(PoolError::Sender { sender, count: queue.len() });
         }
         let id = verified.id();
-        queue.insert(found, Entry { signed, verified, size });
+        let last = Height::new(tip.get().saturating_add(MAX_WAIT_BLOCKS));
+        let expires = verified.get().valid_until.min(last);
+        queue.insert(found, Entry { signed, verified, size, expires });
         self.ids.insert(id);
         self.bytes = self.bytes.saturating_add(size);
         Ok(id)
@@ -164,7 +173,7 @@ impl Mempool {
             let next = nonces.get(sender).copied().unwrap_or_default();
             queue.retain(|nonce, entry| {
                 let id = entry.verified.id();
-                let valid = entry.verified.get().valid_until > height;
+                let valid = entry.expires > height;
                 let stays = *nonce >= next && valid && !included.contains(&id);
                 if !stays {
                     ids.remove(&id);
@@ -189,3 +198,6 @@ fn first_free(queue: &BTreeMap<Nonce, Entry>, next: Nonce) -> Nonce {
     }
     free
 }
+
+#[cfg(test)]
+mod tests;

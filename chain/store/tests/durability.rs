@@ -38,12 +38,12 @@ fn open(dir: &Path) -> Store {
 /// third block nothing at all.
 fn changes(height: u64) -> Changes {
     let mut changes = Changes::new();
-    if height % 3 == 0 {
+    if height.is_multiple_of(3) {
         return changes;
     }
     changes.insert(format!("own-{height}").into_bytes(), Some(vec![7; 300]));
     changes.insert(b"height".to_vec(), Some(height.to_be_bytes().to_vec()));
-    changes.insert(b"flicker".to_vec(), (height % 2 == 0).then(|| vec![1]));
+    changes.insert(b"flicker".to_vec(), height.is_multiple_of(2).then(|| vec![1]));
     changes
 }
 
@@ -134,7 +134,7 @@ fn recent_states_can_be_proven_and_old_ones_are_forgotten() {
             let other = acumen_chain_ledger::tree::verify(root, key, Some(b"forged"), &found.proof);
             assert!(other.is_err());
         }
-        let written = if height % 3 == 0 { height - 1 } else { height };
+        let written = if height.is_multiple_of(3) { height - 1 } else { height };
         assert_eq!(proven[0].value, Some(written.to_be_bytes().to_vec()));
         assert_eq!(proven[2].value, None);
     }

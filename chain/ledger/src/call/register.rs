@@ -25,7 +25,7 @@ pub(super) fn register(
     let Request { sender, track, hotkey, max_price } = request;
     let view = View::new(state);
     let mut record = known_track(view, track)?;
-    let info = view.hotkey(hotkey)?.unwrap_or(Hotkey::new(sender, params.default_take));
+    let info = view.hotkey(hotkey)?.unwrap_or_else(|| Hotkey::new(sender, params.default_take));
     if info.owner != sender {
         return Err(Rejection::NotOwner { hotkey, owner: info.owner }.into());
     }

@@ -1,5 +1,5 @@
 //! A chain in memory for tests: keys, a genesis, blocks.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use acumen_chain_ledger::genesis::{GenesisBalance, GenesisTrack, GenesisValidator};
 use acumen_chain_ledger::{

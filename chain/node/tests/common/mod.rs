@@ -1,5 +1,5 @@
 //! A real node over loopback, on a free port.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::path::Path;
 
