@@ -68,6 +68,7 @@ async fn a_stream_that_does_not_finish_is_ended() {
     tokio::time::timeout(PATIENCE, rig.task).await.unwrap().unwrap().unwrap();
     let error = stream.step(vec![1]).await.unwrap_err();
     assert_eq!(refusal(&error).0, Code::Unavailable, "{error}");
+    assert!(error.to_string().contains("shutting down"), "the miner ends it, not its model: {error}");
 }
 
 #[tokio::test]

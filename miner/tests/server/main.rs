@@ -8,3 +8,4 @@ mod questions;
 mod raw;
 mod refusals;
 mod rig;
+mod shipped;

@@ -43,8 +43,18 @@ pub(crate) struct Rig {
     pub(crate) gate: Gate,
     pub(crate) shutdown: CancellationToken,
     pub(crate) task: JoinHandle<Result<(), Error>>,
+    /// A test that fails must not leave the model's thread waiting.
+    _opens: OpenOnDrop,
     dir: Option<tempfile::TempDir>,
     data_dir: PathBuf,
+}
+
+struct OpenOnDrop(Gate);
+
+impl Drop for OpenOnDrop {
+    fn drop(&mut self) {
+        self.0.open();
+    }
 }
 
 pub(crate) fn config(dir: &Path) -> Config {
@@ -100,7 +110,8 @@ impl Rig {
         let (address, metrics) = (miner.address(), miner.metrics_address().unwrap());
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(miner.serve(chain.clone(), loader, shutdown.clone()));
-        Self { address, metrics, chain, gate, shutdown, task, dir: None, data_dir }
+        let _opens = OpenOnDrop(gate.clone());
+        Self { address, metrics, chain, gate, shutdown, task, _opens, dir: None, data_dir }
     }
 
     /// Stops the miner and starts it again on the same folder.
