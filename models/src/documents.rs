@@ -62,3 +62,26 @@ impl Documents {
         &self.windows[index].tokens
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_is_the_end_of_its_document() {
+        let given: Vec<Token> = (1..=20).collect();
+        let mut documents = Documents::open(0, 6, &[Vec::new(), given[..9].to_vec()]);
+        assert_eq!(documents.window(0), [0]);
+        assert_eq!(documents.window(1), [4, 5, 6, 7, 8, 9]);
+        for next in &given {
+            let full: Vec<usize> = (0..2).filter(|row| documents.window(*row).len() == 6).collect();
+            assert_eq!(documents.push(&[*next, 9 + *next]), full, "a full window forgets");
+            for (row, newest) in [(0, *next), (1, 9 + *next)] {
+                let window = documents.window(row);
+                assert_eq!(window.last(), Some(&newest));
+                assert!(window.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{window:?}");
+            }
+        }
+        assert_eq!(documents.len(), 2);
+    }
+}

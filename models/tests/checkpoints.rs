@@ -87,7 +87,7 @@ fn each_card_states_the_digest_of_its_file() {
 fn the_best_model_learns_a_document_while_it_reads() {
     let model = load(&checkpoint(ORDER[0]), &LoadOptions::default()).unwrap();
     let documents: Vec<_> =
-        (0..8).map(|index| byte_tokens(&text(Family::Grammar, &TASK_SEED, index, 250))).collect();
+        (0..8).map(|index| byte_tokens(&text(Family::Lexicon, &TASK_SEED, index, 250))).collect();
     let nats = model.score(&documents).unwrap();
     let cost = |from: usize, to: usize| -> f32 { nats.iter().flat_map(|n| &n[from..to]).sum() };
     assert!(2.0 * cost(150, 250) < cost(0, 100), "{} {}", cost(0, 100), cost(150, 250));
