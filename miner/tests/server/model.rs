@@ -10,19 +10,31 @@ pub(crate) const HOLD: u32 = 255;
 
 /// Shut until somebody opens it.
 #[derive(Clone, Default)]
-pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
+pub(crate) struct Gate(Arc<(Mutex<Passage>, Condvar)>);
+
+#[derive(Default)]
+struct Passage {
+    open: bool,
+    arrived: usize,
+}
 
 impl Gate {
     pub(crate) fn open(&self) {
-        *self.0.0.lock().unwrap() = true;
+        self.0.0.lock().unwrap().open = true;
         self.0.1.notify_all();
     }
 
     pub(crate) fn pass(&self) {
-        let mut open = self.0.0.lock().unwrap();
-        while !*open {
-            open = self.0.1.wait(open).unwrap();
+        let mut passage = self.0.0.lock().unwrap();
+        passage.arrived += 1;
+        while !passage.open {
+            passage = self.0.1.wait(passage).unwrap();
         }
+    }
+
+    /// How many have come to the gate so far.
+    pub(crate) fn arrived(&self) -> usize {
+        self.0.0.lock().unwrap().arrived
     }
 }
 

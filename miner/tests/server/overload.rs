@@ -24,22 +24,9 @@ async fn a_full_queue_refuses_with_a_pause() {
         tokio::spawn(async move { client.open(vec![vec![HOLD]], None).await.map(drop) })
     };
     let first = held(client.clone());
-    eventually("the first is in the model", || async {
-        let load = rig.client(friend()).load().await.unwrap();
-        load.running == 1 && load.waiting == 0 && rig.page().await.contains("running 1")
-    })
-    .await;
-    // Until the model's thread has taken the first, the second may be the one that is refused.
-    let second = loop {
-        let second = held(client.clone());
-        eventually("the second waits or is refused", || async {
-            second.is_finished() || client.load().await.unwrap().waiting == 1
-        })
-        .await;
-        if !second.is_finished() {
-            break second;
-        }
-    };
+    eventually("the first is in the model", || async { rig.gate.arrived() == 1 }).await;
+    let second = held(client.clone());
+    eventually("the second waits", || async { client.load().await.unwrap().waiting == 1 }).await;
     let error = client.open(contexts(&["a"]), None).await.unwrap_err();
     assert_eq!(refusal(&error), (Code::ResourceExhausted, Some(Duration::from_millis(321))));
     rig.gate.open();
