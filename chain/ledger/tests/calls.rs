@@ -2,7 +2,9 @@
 
 mod common;
 
-use acumen_chain_ledger::{BlockError, Event, Params, Rejection, check, execute_block, fee_of};
+use acumen_chain_ledger::{
+    BlockError, Event, Params, Rejection, StateKey, StateRead as _, check, execute_block, fee_of,
+};
 use acumen_protocol::domain::Domain;
 use acumen_protocol::weights::Weights;
 use acumen_protocol::{
@@ -98,7 +100,18 @@ fn a_full_track_prunes_and_the_newcomer_inherits_nothing() {
     let serve =
         Call::Serve { track: TRACK, endpoint: Endpoint::new("http://a:1", Hash::ZERO, None).unwrap() };
     assert_eq!(chain.run(11, serve.clone()), None);
+    let weights = Weights::new(vec![(Uid::new(1), 1)]).unwrap();
+    let commitment = weights.commitment(&account(11), TRACK, &[3; 32]);
+    assert_eq!(chain.run(11, Call::CommitWeights { track: TRACK, commitment }), None);
+    let reveal = Call::RevealWeights { track: TRACK, weights, salt: [3; 32] };
+    assert_eq!(chain.run(11, reveal), None);
+    assert_eq!(chain.run(11, Call::CommitWeights { track: TRACK, commitment }), None);
+    let slot = |key: StateKey, chain: &Chain| chain.state.get(&key.to_bytes()).unwrap();
+    let (track, uid) = (TRACK, Uid::ZERO);
+    let inherited = [StateKey::Weights { track, uid }, StateKey::Commits { track, uid }];
+    assert!(inherited.iter().all(|key| slot(*key, &chain).is_some()));
     assert_eq!(chain.run(2, register(13)), None);
+    assert!(inherited.iter().all(|key| slot(*key, &chain).is_none()));
     assert_eq!(chain.view().uid_of(TRACK, account(11)).unwrap(), None);
     let newcomer = chain.view().neuron(TRACK, Uid::ZERO).unwrap();
     assert_eq!((newcomer.hotkey, newcomer.endpoint), (account(13), None));

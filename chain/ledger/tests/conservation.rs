@@ -2,10 +2,11 @@
 
 mod common;
 
-use acumen_chain_ledger::{Params, View, audit};
+use acumen_chain_ledger::genesis::GenesisNeuron;
+use acumen_chain_ledger::{Hotkey, Params, View, audit};
 use acumen_protocol::weights::Weights;
 use acumen_protocol::{Call, Nacu, TrackId, Uid};
-use common::{Chain, account, genesis, short};
+use common::{Chain, account, acu, genesis, short};
 use proptest::prelude::*;
 
 const TRACK: TrackId = TrackId::ZERO;
@@ -16,8 +17,8 @@ fn weights(seed: u16) -> Weights {
 
 /// One random step: who signs what.
 fn step() -> impl Strategy<Value = (u8, Call)> {
-    let amount = prop_oneof![0..5_u64, 0..20_000_000_000_000_u64].prop_map(Nacu::new);
-    let (coldkey, hotkey) = (1..=6_u8, 11..=20_u8);
+    let amount = prop_oneof![0..5_u64, 0..50_000_000_000_u64, 0..20_000_000_000_000_u64].prop_map(Nacu::new);
+    let (coldkey, hotkey) = (1..=4_u8, 11..=15_u8);
     let hot = hotkey.clone().prop_map(account);
     prop_oneof![
         (coldkey.clone(), 1..=9_u8, amount.clone())
@@ -40,20 +41,36 @@ fn step() -> impl Strategy<Value = (u8, Call)> {
     ]
 }
 
+/// The pools of stake that exist from the start.
+fn pools(chain: &Chain) -> Vec<Hotkey> {
+    (11..=13).map(|tag| chain.view().hotkey(account(tag)).unwrap().unwrap()).collect()
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_unit_is_accounted_for(steps in prop::collection::vec(step(), 1..80)) {
         let params = Params { max_uids: 4, immunity_blocks: 2, min_non_immune: 1, ..short() };
-        let mut chain = Chain::new(&genesis(params));
+        // Odd fees, so that halving one leaves a unit.
+        let params = Params { fee_base: Nacu::new(100_001), fee_per_byte: Nacu::new(2), ..params };
+        let mut genesis = genesis(params);
+        let neuron = |tag: u8| GenesisNeuron { track: 0, hotkey: account(10 + tag), coldkey: account(tag), stake: acu(100) };
+        genesis.neurons = (1..=3).map(neuron).collect();
+        let mut chain = Chain::new(&genesis);
         let start = View::new(&chain.state).supply().unwrap().issuance.get();
         for (sender, call) in steps {
+            let before = pools(&chain);
             let transaction = chain.sign(sender, call);
             let admissible =
                 acumen_chain_ledger::BlockBuilder::new(&chain.state, chain.context()).unwrap().push(&transaction);
             let transactions = admissible.unwrap().map(|()| transaction);
             chain.block(&transactions.into_iter().collect::<Vec<_>>());
+            for (old, new) in before.iter().zip(pools(&chain)) {
+                let (was, is) = (u128::from(old.total_stake.get()), u128::from(new.total_stake.get()));
+                let emptied = old.total_shares == 0 || new.total_shares == 0;
+                prop_assert!(emptied || is * old.total_shares >= was * new.total_shares, "a share lost worth");
+            }
             let found = audit(&chain.state).unwrap();
             prop_assert_eq!(found.balances_total.get(), start + found.minted.get() - found.burned.get());
         }
