@@ -17,10 +17,10 @@ async fn three() -> Vec<TestMiner> {
     miners
 }
 
-/// Greedy decoding of the pooled models, computed here.
-fn expected(miners: &[TestMiner], prompt: &str, tokens: usize, kind: Pool) -> Vec<u8> {
+/// Greedy decoding of the pooled models, computed here: the bytes and their ln p.
+fn expected(miners: &[TestMiner], prompt: &str, tokens: usize, kind: Pool) -> (Vec<u8>, Vec<f64>) {
     let weights: Vec<f64> = (0..miners.len()).map(weight).collect();
-    let mut text = prompt.as_bytes().to_vec();
+    let (mut text, mut logprobs) = (prompt.as_bytes().to_vec(), Vec::new());
     for _ in 0..tokens {
         let dists: Vec<Vec<f64>> = miners.iter().map(|miner| miner.model.probs(&text)).collect();
         let dists: Vec<&[f64]> = dists.iter().map(Vec::as_slice).collect();
@@ -30,8 +30,9 @@ fn expected(miners: &[TestMiner], prompt: &str, tokens: usize, kind: Pool) -> Ve
         };
         let best = pooled.iter().copied().fold(0.0, f64::max);
         text.push(pooled.iter().position(|&prob| prob == best).unwrap() as u8);
+        logprobs.push(best.ln());
     }
-    text.split_off(prompt.len())
+    (text.split_off(prompt.len()), logprobs)
 }
 
 #[tokio::test]
@@ -40,9 +41,15 @@ async fn greedy_text_is_that_of_the_pooled_models() {
     let listed: Vec<&TestMiner> = miners.iter().collect();
     for kind in [Pool::Geometric, Pool::Linear] {
         let gateway = Gateway::start(Config { pool: kind, ..config() }, &listed).await;
-        let answer = gateway.complete(json!({"prompt": "With ", "max_tokens": 40, "temperature": 0})).await;
-        let want = String::from_utf8(expected(&miners, "With ", 40, kind)).unwrap();
-        assert_eq!(answer["choices"][0]["text"], want.as_str());
+        let body = json!({"prompt": "With ", "max_tokens": 40, "temperature": 0, "logprobs": 0});
+        let answer = gateway.complete(body).await;
+        let (bytes, logprobs) = expected(&miners, "With ", 40, kind);
+        assert_eq!(answer["choices"][0]["text"], String::from_utf8(bytes).unwrap().as_str());
+        let got = answer["choices"][0]["logprobs"]["token_logprobs"].as_array().unwrap();
+        for (got, want) in got.iter().zip(logprobs) {
+            // Reports are floored at 1e-4 of the uniform distribution, and travel as f32.
+            assert!((got.as_f64().unwrap() - want).abs() < 2e-3, "{got} {want}");
+        }
         assert_eq!(answer["choices"][0]["finish_reason"], "length");
         let usage = json!({"prompt_tokens": 5, "completion_tokens": 40, "total_tokens": 45});
         assert_eq!(answer["usage"], usage);
@@ -72,7 +79,7 @@ async fn a_stream_shows_the_same_text_at_character_borders() {
     let chunks = chunks(&events);
     assert_eq!(text_of(&chunks, 0), whole["choices"][0]["text"]);
     assert!(text_of(&chunks, 0).contains('ü'), "{}", text_of(&chunks, 0));
-    let bytes = expected(&miners, "Der M", 61, Pool::Geometric);
+    let (bytes, _) = expected(&miners, "Der M", 61, Pool::Geometric);
     assert_eq!(text_of(&chunks, 0), String::from_utf8_lossy(&bytes));
     let last = chunks.last().unwrap();
     assert_eq!(

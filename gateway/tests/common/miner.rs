@@ -20,6 +20,9 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use super::model::Model;
 
+/// Shorter than the gateway's own time limits in tests: a stream that only those end is one that nobody cancelled.
+const WATCHDOG: std::time::Duration = std::time::Duration::from_secs(10);
+
 #[derive(Clone, Debug)]
 pub enum Behaviour {
     /// Answers.
@@ -92,7 +95,9 @@ impl TestMiner {
     }
 
     pub async fn wait_for_streams(&self, count: usize) {
-        self.live.clone().wait_for(|live| *live == count).await.unwrap();
+        let mut live = self.live.clone();
+        let reached = tokio::time::timeout(WATCHDOG, live.wait_for(|live| *live == count)).await;
+        reached.expect("the streams open and close long before this").unwrap();
     }
 }
 

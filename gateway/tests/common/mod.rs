@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// A list of miners that never changes.
-struct Listed(Roster);
+pub struct Listed(pub Roster);
 
 impl Directory for Listed {
     fn read(&mut self) -> BoxFuture<'_, Result<Roster, DirectoryError>> {
@@ -115,6 +115,8 @@ pub fn text_of(chunks: &[Value], choice: u64) -> String {
     let choices = chunks.iter().flat_map(|chunk| chunk["choices"].as_array().unwrap());
     choices
         .filter(|found| found["index"] == choice)
-        .map(|found| found["text"].as_str().or_else(|| found["delta"]["content"].as_str()).unwrap_or_default())
+        .map(|found| {
+            found["text"].as_str().or_else(|| found["delta"]["content"].as_str()).unwrap_or_default()
+        })
         .collect()
 }

@@ -115,7 +115,8 @@ fn choices_of_one_seed_differ_and_finished_ones_are_padded() {
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
-    assert!(run(1).iter().any(|tokens| tokens[0] != tokens[1]));
+    assert!(run(1).iter().any(|tokens| tokens[0] != tokens[1]), "choices draw for themselves");
+    assert!(run(1).windows(2).any(|steps| steps[0] != steps[1]), "each step draws anew");
 
     let stopping = Query { n: 2, stops: vec![b"a".to_vec()], ..query(b"", 2) };
     let mut decoding = Decoding::new(&stopping, 0);
