@@ -18,7 +18,7 @@ pub const CLOSE_PERCENT: u64 = 70;
 pub struct Progress {
     /// Epoch in which it was made.
     pub epoch: Epoch,
-    /// The commitment is in a block.
+    /// The commitment is known to be in a block.
     pub committed: bool,
     /// The reveal is in a block.
     pub revealed: bool,
@@ -74,9 +74,9 @@ impl Rhythm {
     #[must_use]
     pub fn action(&self, tip: Height, commitments: &[Progress], evaluated: Option<Epoch>) -> Action {
         let running = self.running(tip);
-        let due = |progress: &&Progress| {
-            progress.committed && !progress.revealed && progress.epoch.next() == Some(running)
-        };
+        // Whether or not its commitment is known to be in a block: a crash may have come between the block and the note
+        // of it. A reveal without a commitment is refused for free.
+        let due = |progress: &&Progress| !progress.revealed && progress.epoch.next() == Some(running);
         if let Some(progress) = commitments.iter().find(due) {
             return Action::Reveal(progress.epoch);
         }
@@ -96,8 +96,7 @@ impl Rhythm {
     #[must_use]
     pub fn is_alive(&self, progress: &Progress, tip: Height) -> bool {
         let running = self.running(tip);
-        !progress.revealed
-            && (progress.epoch >= running || (progress.committed && progress.epoch.next() == Some(running)))
+        !progress.revealed && (progress.epoch >= running || progress.epoch.next() == Some(running))
     }
 }
 

@@ -89,8 +89,7 @@ impl<C: Chain> Cycle<C> {
             let progress = commitment.progress();
             let alive = rhythm.is_alive(&progress, tip);
             if !alive && !progress.revealed {
-                let what = if progress.committed { "revealed" } else { "committed" };
-                tracing::error!(epoch = commitment.epoch, "weights were not {what} in time and are lost");
+                tracing::error!(epoch = commitment.epoch, "weights were not revealed in time and are lost");
             }
             alive
         });

@@ -37,6 +37,10 @@ pub struct Server {
     mood: Mood,
     /// While set, streams are refused.
     pub down: Arc<AtomicBool>,
+    /// Told when a stream was opened.
+    pub opened: Arc<tokio::sync::Notify>,
+    /// Told when a stream has ended.
+    pub ended: Arc<tokio::sync::Notify>,
 }
 
 /// Starts a miner; it ends with the test's runtime.
@@ -50,7 +54,14 @@ pub async fn start(uid: u16, model: Arc<NGram>, mood: Mood) -> (Miner, Server) {
         registered_at: Height::new(u64::from(uid)),
         endpoint: Endpoint::new(&url, Hash::ZERO, None).unwrap(),
     };
-    let server = Server { key: Arc::new(key), model, mood, down: Arc::default() };
+    let server = Server {
+        key: Arc::new(key),
+        model,
+        mood,
+        down: Arc::default(),
+        opened: Arc::default(),
+        ended: Arc::default(),
+    };
     let service = InferenceServer::new(server.clone());
     let incoming = tonic::transport::server::TcpIncoming::from(listener);
     tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
@@ -105,6 +116,7 @@ impl Server {
             answer.receipt = transcript.receipt(&self.key).0.to_vec();
             outgoing.send(Ok(answer)).await.ok()?;
         }
+        self.ended.notify_one();
         Some(())
     }
 }
@@ -145,6 +157,7 @@ impl Inference for Server {
         }
         let headers = acumen_proto::auth::extract(request.metadata());
         let headers = headers.map_err(|error| Status::unauthenticated(error.to_string()))?;
+        self.opened.notify_one();
         let (outgoing, answers) = tokio::sync::mpsc::channel(1);
         tokio::spawn(self.clone().serve(
             Transcript::open(&headers.signature),

@@ -7,12 +7,14 @@ pub mod model;
 
 use std::path::Path;
 
+use acumen_protocol::Hash;
 use acumen_scoring_tasks::{Family, text};
 use acumen_validator::Config;
 
-/// English-like text of the grammar family; `seed` tells training from held-out text apart.
+/// Text of every family; `seed` tells training from held-out text apart.
 pub fn corpus(seed: u8, documents: u64) -> Vec<u8> {
-    (0..documents).flat_map(|index| text(Family::Grammar, &[seed; 32], index, 400)).collect()
+    let documents = (0..documents).flat_map(|index| Family::ALL.map(|family| (family, index)));
+    documents.flat_map(|(family, index)| text(family, &[seed; 32], index, 200)).collect()
 }
 
 /// A small configuration over a fresh folder.
@@ -20,12 +22,16 @@ pub fn config(folder: &Path) -> Config {
     let held_out = folder.join("held-out");
     std::fs::create_dir_all(&held_out).unwrap();
     std::fs::write(held_out.join("a.txt"), corpus(2, 60)).unwrap();
+    // A fixed secret: the questions, and so the scores, are the same in every run.
+    let data_dir = folder.join("data");
+    std::fs::create_dir_all(&data_dir).unwrap();
+    std::fs::write(data_dir.join("secret"), Hash([11; 32]).to_string()).unwrap();
     Config {
         nodes: vec!["http://127.0.0.1:1".to_owned()],
         genesis: None,
         track: 0,
         held_out,
-        data_dir: folder.join("data"),
+        data_dir,
         listen: "127.0.0.1:0".parse().unwrap(),
         metrics_listen: Some("127.0.0.1:0".parse().unwrap()),
         documents: 16,
