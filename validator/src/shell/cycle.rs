@@ -73,7 +73,7 @@ impl<C: Chain> Cycle<C> {
             match self.chain.tempo().await {
                 Ok(tempo) => return Rhythm::new(tempo),
                 Err(error) => {
-                    tracing::warn!(%error, "the parameters cannot be read, trying again at the next block")
+                    tracing::warn!(%error, "the parameters cannot be read, trying again at the next block");
                 }
             }
             if tips.changed().await.is_err() {
@@ -129,9 +129,9 @@ impl<C: Chain> Cycle<C> {
         }
         let commitment = &mut self.state.commitments[at];
         if reveal {
-            commitment.revealed = true
+            commitment.revealed = true;
         } else {
-            commitment.committed = true
+            commitment.committed = true;
         }
         self.store.save(&self.state)?;
         Ok(true)

@@ -14,10 +14,15 @@ fn key(id: u8) -> Hotkey {
 
 /// A sheet of distributions peaked at a byte that depends on `model` and position.
 fn sheet(model: u64, sharpness: f32) -> Sheet {
+    shifted(model, sharpness, 0)
+}
+
+/// The same with every peak moved by `shift` bytes: about 0.022 away per byte.
+fn shifted(model: u64, sharpness: f32, shift: u64) -> Sheet {
     let mut sheet = Sheet::new(1, POSITIONS);
     let ids: Vec<u32> = (0..256).collect();
     for position in 0..POSITIONS as u64 {
-        let peak = (model * 31 + position * 7) % 256;
+        let peak = (model * 31 + position * 7) % 240 + shift;
         let raw: Vec<f32> = (0..256u64).map(|id| -sharpness * (id.abs_diff(peak) as f32 / 16.0)).collect();
         let total: f32 = raw.iter().map(|x| x.exp()).sum();
         let logprobs: Vec<f32> = raw.iter().map(|x| x - total.ln()).collect();
@@ -58,6 +63,19 @@ fn one_noisy_epoch_does_not_set_a_copy_free() {
     assert_eq!(near.observe(&measure(&[(key(1), &original)]), TAU), [(key(1), key(2))]);
     near.retain(|hotkey| *hotkey != key(2));
     assert_eq!(near, Near::default());
+}
+
+#[test]
+fn one_epoch_of_easy_text_does_not_merge_honest_neighbours_but_an_exact_copy_is_caught_at_once() {
+    let (a, neighbour, easy) = (sheet(1, 1.0), shifted(1, 1.0, 7), shifted(1, 1.0, 3));
+    let mut near = Near::default();
+    for _ in 0..8 {
+        assert_eq!(near.observe(&measure(&[(key(1), &a), (key(2), &neighbour)]), TAU), []);
+    }
+    assert_eq!(near.observe(&measure(&[(key(1), &a), (key(2), &easy)]), TAU), []);
+    assert_eq!(near.observe(&measure(&[(key(1), &a), (key(2), &a)]), TAU), [(key(1), key(2))]);
+    // Without a past the same distance is a copy's.
+    assert_eq!(Near::default().observe(&measure(&[(key(1), &a), (key(2), &easy)]), TAU), [(key(1), key(2))]);
 }
 
 #[test]

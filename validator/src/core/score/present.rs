@@ -2,7 +2,8 @@
 
 use acumen_protocol::weights::Weights;
 
-use super::{Answers, Candidate, Memory, Round, Verdict};
+use super::answers::Answers;
+use super::{Candidate, Memory, Round, Verdict};
 use crate::core::plan::{Question, Source};
 use crate::core::reference::Reference;
 use crate::core::report::{EpochReport, Evidence, MinerReport};
