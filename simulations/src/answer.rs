@@ -1,5 +1,7 @@
 //! What a simulated miner answers: its belief, bent by its behaviour, floored as the chain's reports are.
 
+use std::collections::BTreeMap;
+
 use acumen_scoring_value::report::EPSILON;
 
 use crate::scenario::{Miner, MinerBehaviour, Scenario};
@@ -42,15 +44,23 @@ impl<'a> Miners<'a> {
     /// Calibrates every miner's quality.
     pub(crate) fn new(scenario: &'a Scenario) -> Result<Self, RunError> {
         let calibration = Calibration::new(&scenario.world, scenario.seed);
-        let error = |miner: usize, quality: f64| {
-            calibration.error_of(quality).map_err(|most| RunError::Quality { miner, quality, most })
+        // Many miners share a quality, and each costs a search.
+        let mut known = BTreeMap::new();
+        let mut error = |miner: usize, quality: f64| match known.get(&quality.to_bits()) {
+            Some(error) => Ok(*error),
+            None => {
+                let refuse = |most| RunError::Quality { miner, quality, most };
+                let error = calibration.error_of(quality).map_err(refuse)?;
+                known.insert(quality.to_bits(), error);
+                Ok(error)
+            }
         };
-        let errors = scenario.miners.iter().enumerate().map(|(index, miner)| {
+        let mut errors = Vec::with_capacity(scenario.miners.len());
+        for (index, miner) in scenario.miners.iter().enumerate() {
             let own = error(index, miner.quality)?;
             let swung = miner.swing.map_or(Ok(own), |swing| error(index, swing.quality))?;
-            Ok(Errors { own, swung })
-        });
-        let errors = errors.collect::<Result<_, RunError>>()?;
+            errors.push(Errors { own, swung });
+        }
         Ok(Self { scenario, errors })
     }
 

@@ -120,9 +120,8 @@ fn issuance(supply: &[SupplyRow], name: &str) -> Figure<'static> {
     };
     let start = supply.first().map_or(0, |row| row.issuance - row.minted + row.burned) as f64 / 1e9;
     let curves = vec![
-        curve("minted", |row| row.minted),
-        curve("burned", |row| row.burned),
         curve("issuance − genesis", |row| row.minted.saturating_sub(row.burned)),
+        curve("burned", |row| row.burned),
     ];
     let top = curves.iter().flat_map(|curve| &curve.points).map(|point| point.1).fold(0.0, f64::max);
     let title = format!("{name}: issuance above the {start:.0} ACU of genesis");
