@@ -139,7 +139,8 @@ mod tests {
     #[test]
     fn outcomes_follow_the_truth() {
         let probs = [0.25, 0.5, 0.25];
-        let count = |n: usize| (0..1_000_u32).filter(|i| pick(&probs, (f64::from(*i) + 0.5) / 1_000.0) == n).count();
+        let count =
+            |n: usize| (0..1_000_u32).filter(|i| pick(&probs, (f64::from(*i) + 0.5) / 1_000.0) == n).count();
         assert_eq!([count(0), count(1), count(2)], [250, 500, 250]);
     }
 }
