@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{eval, keys, model, reads, roles, tx, verify};
+use crate::commands::{eval, keys, model, reads, roles, sim, tx, verify};
 use crate::localnet;
 
 /// Decentralized intelligence: miners serve models, validators score what each answer adds, the chain pays.
@@ -64,6 +64,9 @@ pub(crate) enum Command {
     /// Run a case of consensus or of the value game
     #[command(subcommand)]
     Eval(eval::Command),
+    /// Simulate thousands of epochs with the chain's own code
+    #[command(subcommand)]
+    Sim(sim::Command),
     /// Check that this machine can run Acumen
     Doctor,
 }

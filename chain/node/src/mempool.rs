@@ -60,6 +60,8 @@ struct Entry {
     signed: SignedTransaction,
     verified: VerifiedTransaction,
     size: usize,
+    /// Count of transactions taken before this one.
+    arrival: u64,
     /// Last height after which it still waits.
     expires: Height,
 }
@@ -75,13 +77,14 @@ pub struct Mempool {
     queues: BTreeMap<AccountId, BTreeMap<Nonce, Entry>>,
     ids: BTreeSet<Hash>,
     bytes: usize,
+    arrivals: u64,
 }
 
 impl Mempool {
     /// An empty pool.
     #[must_use]
     pub const fn new(limits: Limits) -> Self {
-        Self { limits, queues: BTreeMap::new(), ids: BTreeSet::new(), bytes: 0 }
+        Self { limits, queues: BTreeMap::new(), ids: BTreeSet::new(), bytes: 0, arrivals: 0 }
     }
 
     /// The limits.
@@ -133,16 +136,20 @@ impl Mempool {
         let id = verified.id();
         let last = Height::new(tip.get().saturating_add(MAX_WAIT_BLOCKS));
         let expires = verified.get().valid_until.min(last);
-        queue.insert(found, Entry { signed, verified, size, expires });
+        queue.insert(found, Entry { signed, verified, size, arrival: self.arrivals, expires });
+        self.arrivals = self.arrivals.saturating_add(1);
         self.ids.insert(id);
         self.bytes = self.bytes.saturating_add(size);
         Ok(id)
     }
 
-    /// Candidates for the next block: senders take turns, each in order of nonce.
+    /// Candidates for the next block: senders take turns in the order in which they came (not of their addresses, which
+    /// anybody can choose), each in order of nonce.
     #[must_use]
     pub fn candidates(&self) -> Vec<(SignedTransaction, VerifiedTransaction)> {
-        let mut queues: Vec<_> = self.queues.values().map(|queue| queue.values()).collect();
+        let mut queues: Vec<_> = self.queues.values().collect();
+        queues.sort_by_key(|queue| queue.values().next().map(|entry| entry.arrival));
+        let mut queues: Vec<_> = queues.into_iter().map(|queue| queue.values()).collect();
         let mut chosen = Vec::with_capacity(self.ids.len());
         while !queues.is_empty() && chosen.len() < MAX_BLOCK_TRANSACTIONS {
             queues.retain_mut(|queue| match queue.next() {

@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub(crate) mod model;
 pub(crate) mod reads;
 pub(crate) mod roles;
+pub(crate) mod sim;
 pub(crate) mod tx;
 pub(crate) mod verify;
 
@@ -45,6 +46,7 @@ pub(crate) fn run(args: Acumen) -> Result<ExitCode> {
         Command::Verify(args) => block_on(verify::run(args))?,
         Command::Model(command) => model::run(&command)?,
         Command::Eval(command) => eval::run(&command)?,
+        Command::Sim(command) => sim::run(&command)?,
         Command::Doctor => return doctor::run(),
     }
     Ok(ExitCode::SUCCESS)

@@ -71,9 +71,9 @@ fn run_scenario(args: &RunArgs) -> Result<()> {
 fn list(as_json: bool) -> Result<()> {
     for shipped in acumen_simulations::list() {
         if as_json {
-            output::json_line(&json!({ "name": shipped.name, "description": shipped.description }))?;
+            output::json_line(&json!({ "name": shipped.name, "description": shipped.about }))?;
         } else {
-            output::line(format_args!("{:24} {}", shipped.name, shipped.description))?;
+            output::line(format_args!("{:24} {}", shipped.name, shipped.about))?;
         }
     }
     Ok(())

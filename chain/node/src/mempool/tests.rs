@@ -69,3 +69,19 @@ fn passed_nonces_and_long_waits_leave_the_pool() {
     assert!(pool.is_empty());
     assert_eq!(pool.bytes, 0);
 }
+
+#[test]
+fn who_came_first_goes_first() {
+    let mut pool = Mempool::new(LIMITS);
+    let mut came = Vec::new();
+    for seed in [9, 1, 5, 3] {
+        let key = Keypair::from_seed(&[seed; 32]);
+        came.push(key.account());
+        add(&mut pool, &key, 0, 100).unwrap();
+    }
+    let served: Vec<AccountId> = pool.candidates().iter().map(|(_, tx)| tx.get().sender).collect();
+    assert_eq!(served, came);
+    let mut sorted = came.clone();
+    sorted.sort();
+    assert_ne!(sorted, came, "the case tells arrival from address");
+}
