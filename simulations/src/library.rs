@@ -8,7 +8,7 @@ pub struct Listed {
     /// What to call it by.
     pub name: &'static str,
     /// What it shows, in a line.
-    pub about: &'static str,
+    pub description: &'static str,
     /// The file.
     pub toml: &'static str,
 }
@@ -34,16 +34,18 @@ const SHIPPED: [(&str, &str); 11] = scenarios![
 ];
 
 /// The built-in scenarios.
-pub fn list() -> impl Iterator<Item = Listed> {
-    SHIPPED.into_iter().map(|(name, toml)| {
-        let about = toml.lines().next().unwrap_or_default().trim_start_matches('#').trim();
-        Listed { name, about, toml }
-    })
+#[must_use]
+pub fn list() -> Vec<Listed> {
+    let read = |(name, toml): (&'static str, &'static str)| {
+        let description = toml.lines().next().unwrap_or_default().trim_start_matches('#').trim();
+        Listed { name, description, toml }
+    };
+    SHIPPED.into_iter().map(read).collect()
 }
 
 /// The built-in scenario called `name`, with or without `.toml`; `None` if there is none.
 #[must_use]
 pub fn shipped(name: &str) -> Option<Result<Scenario, ScenarioError>> {
     let name = name.strip_suffix(".toml").unwrap_or(name);
-    list().find(|listed| listed.name == name).map(|listed| Scenario::from_toml(listed.toml))
+    list().into_iter().find(|listed| listed.name == name).map(|listed| Scenario::from_toml(listed.toml))
 }

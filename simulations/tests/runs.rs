@@ -44,7 +44,12 @@ fn another_seed_gives_other_numbers() {
 #[test]
 fn every_shipped_scenario_runs_and_balances() {
     for listed in list() {
-        assert!(listed.about.len() > 20 && listed.about.ends_with('.'), "{}: {}", listed.name, listed.about);
+        assert!(
+            listed.description.len() > 20 && listed.description.ends_with('.'),
+            "{}: {}",
+            listed.name,
+            listed.description
+        );
         let mut heard = Vec::new();
         let mut scenario = Scenario::from_toml(listed.toml).unwrap();
         assert_eq!(scenario.name, listed.name);
