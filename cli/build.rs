@@ -22,9 +22,11 @@ fn link_libtorch() {
 }
 
 fn carry_held_out() -> Result<(), Box<dyn Error>> {
-    let folder = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../models/corpus/heldout").canonicalize()?;
+    let folder =
+        PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../models/corpus/heldout").canonicalize()?;
     println!("cargo::rerun-if-changed={}", folder.display());
-    let mut files = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+    let mut files =
+        fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, Box<dyn Error>>>()?;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
     files.sort();
     let mut list = String::from("[\n");

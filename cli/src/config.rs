@@ -39,8 +39,10 @@ pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> Result<RoleConfig<T>> {
 fn parse<T: DeserializeOwned>(text: &str) -> Result<(T, WalletOptions), String> {
     let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
     let wallet = table.remove("wallet").unwrap_or_else(|| toml::Value::Table(toml::Table::new()));
-    let wallet = wallet.try_into().map_err(|error: toml::de::Error| explain(text, "in [wallet]: ", &error))?;
-    let role = toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| explain(text, "", &error))?;
+    let wallet =
+        wallet.try_into().map_err(|error: toml::de::Error| explain(text, "in [wallet]: ", &error))?;
+    let role =
+        toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| explain(text, "", &error))?;
     Ok((role, wallet))
 }
 
@@ -91,7 +93,10 @@ mod tests {
         let error = parse::<Sample>("listen = \"a\"\nxyzzy = 1\n").unwrap_err();
         assert!(error.contains("line 2: unknown key `xyzzy`: expected"), "{error}");
         let error = parse::<Sample>("listen = \"a\"\n[wallet]\nhotky = \"b\"\n").unwrap_err();
-        assert!(error.contains("in [wallet]: line 3: unknown key `hotky`: did you mean `hotkey`?"), "{error}");
+        assert!(
+            error.contains("in [wallet]: line 3: unknown key `hotky`: did you mean `hotkey`?"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -12,9 +12,15 @@ use tracing_subscriber::EnvFilter;
 pub(crate) fn init_logs(filter: Option<&str>, json: bool, default: &str) -> Result<()> {
     let filter = EnvFilter::try_new(filter.unwrap_or(default)).context("the log filter does not parse")?;
     let stderr = std::io::stderr;
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(stderr().is_terminal()).with_writer(stderr);
-    if json { builder.json().init() } else { builder.init() }
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(stderr().is_terminal())
+        .with_writer(stderr);
+    if json {
+        builder.json().init()
+    } else {
+        builder.init()
+    }
     Ok(())
 }
 

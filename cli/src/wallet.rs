@@ -25,7 +25,12 @@ pub(crate) struct WalletOptions {
     #[arg(long = "wallet.name", value_name = "NAME", default_value = "default", env = "ACUMEN_WALLET_NAME")]
     pub(crate) name: String,
     /// Name of the hotkey in the wallet
-    #[arg(long = "wallet.hotkey", value_name = "NAME", default_value = "default", env = "ACUMEN_WALLET_HOTKEY")]
+    #[arg(
+        long = "wallet.hotkey",
+        value_name = "NAME",
+        default_value = "default",
+        env = "ACUMEN_WALLET_HOTKEY"
+    )]
     pub(crate) hotkey: String,
 }
 
@@ -140,7 +145,13 @@ impl Wallet {
     }
 
     /// Writes a key and its public half, encrypted if there is a password.
-    pub(crate) fn save(&self, role: Role, key: &StoredKey, password: Option<&str>, overwrite: bool) -> Result<()> {
+    pub(crate) fn save(
+        &self,
+        role: Role,
+        key: &StoredKey,
+        password: Option<&str>,
+        overwrite: bool,
+    ) -> Result<()> {
         let secret = match password {
             Some(password) => zeroize::Zeroizing::new(key.to_encrypted(password, rand::random())?),
             None => key.to_json(),
@@ -177,11 +188,15 @@ fn write(path: &Path, bytes: &[u8], mode: u32, overwrite: bool) -> Result<()> {
         bail!("{} exists: nothing was written (say --overwrite to replace it for good)", path.display());
     }
     let folder = path.parent().context("a keyfile lies in a folder")?;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
         .with_context(|| format!("cannot create {}", folder.display()))?;
     let part = path.with_extension("part");
     let attempt = || -> std::io::Result<()> {
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&part)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&part)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&part, path)?;

@@ -58,7 +58,9 @@ fn memory() -> Check {
     let outcome = match available {
         None => Ok("unknown on this system".to_owned()),
         Some(mib) if mib >= WANTED_MEMORY_MIB => Ok(format!("{mib} MiB available")),
-        Some(mib) => Err(format!("{mib} MiB available, a localnet wants {WANTED_MEMORY_MIB}: close something")),
+        Some(mib) => {
+            Err(format!("{mib} MiB available, a localnet wants {WANTED_MEMORY_MIB}: close something"))
+        }
     };
     ("memory", outcome)
 }

@@ -142,7 +142,9 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
 fn new(args: &NewArgs) -> Result<()> {
     let wallet = args.wallet.open()?;
     let roles = args.only.map_or_else(|| vec![Role::Coldkey, Role::Hotkey], |only| vec![only]);
-    if let Some(taken) = roles.iter().map(|role| wallet.path(*role)).find(|path| path.exists() && !args.overwrite) {
+    if let Some(taken) =
+        roles.iter().map(|role| wallet.path(*role)).find(|path| path.exists() && !args.overwrite)
+    {
         bail!("{} exists: nothing was written (say --overwrite to replace it for good)", taken.display());
     }
     for role in roles {
@@ -150,7 +152,9 @@ fn new(args: &NewArgs) -> Result<()> {
         let key = StoredKey::from_phrase(&phrase)?;
         store(&wallet, role, &key, args.no_password, args.overwrite)?;
         if !args.json {
-            output::line(format_args!("New {role:?}. Write these words down, they are the only copy:\n  {phrase}"))?;
+            output::line(format_args!(
+                "New {role:?}. Write these words down, they are the only copy:\n  {phrase}"
+            ))?;
         }
     }
     show(&wallet, args.json)
@@ -198,7 +202,8 @@ fn imported(args: &ImportArgs) -> Result<StoredKey> {
 fn list(args: &ListArgs) -> Result<()> {
     let root = args.wallet.root()?;
     for name in names_in(&root)? {
-        let options = WalletOptions { path: Some(root.clone()), name: name.clone(), ..WalletOptions::default() };
+        let options =
+            WalletOptions { path: Some(root.clone()), name: name.clone(), ..WalletOptions::default() };
         let Ok(wallet) = options.open() else { continue };
         let coldkey = wallet.address(Role::Coldkey).ok().map(|address| address.to_string());
         let hotkeys = wallet.hotkeys()?;
@@ -229,7 +234,9 @@ fn show(wallet: &Wallet, json: bool) -> Result<()> {
 
 fn sign(args: &SignArgs) -> Result<()> {
     if Domain::claims(args.message.as_bytes()) {
-        bail!("this message is an Acumen transaction, vote or request in disguise: it is not signed as free text");
+        bail!(
+            "this message is an Acumen transaction, vote or request in disguise: it is not signed as free text"
+        );
     }
     let signature = args.wallet.open()?.keypair(args.key)?.sign(args.message.as_bytes());
     if args.json {

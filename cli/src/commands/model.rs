@@ -145,7 +145,11 @@ fn train_model(args: &TrainArgs) -> Result<()> {
         Recipe::Ngram(config) => {
             ngram::train(&config)?;
             let written = config.output.display();
-            if args.json { output::json_line(&json!({ "written": config.output })) } else { output::line(written) }
+            if args.json {
+                output::json_line(&json!({ "written": config.output }))
+            } else {
+                output::line(written)
+            }
         }
     }
 }
@@ -197,7 +201,11 @@ fn inspect_model(args: &InspectArgs) -> Result<()> {
     output::line(format_args!("parameters    {}", info.parameters))?;
     output::line(format_args!("vocabulary    {} ({})", info.vocab, info.tokenizer))?;
     output::line(format_args!("context       {} tokens", info.context))?;
-    output::line(format_args!("file          {} bytes, blake2b-256 0x{}", found.file_bytes, hex::encode(info.digest)))?;
+    output::line(format_args!(
+        "file          {} bytes, blake2b-256 0x{}",
+        found.file_bytes,
+        hex::encode(info.digest)
+    ))?;
     for tensor in &found.tensors {
         output::line(format_args!("  {:32} {:?}", tensor.name, tensor.shape))?;
     }

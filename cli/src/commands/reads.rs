@@ -1,7 +1,7 @@
 //! `acumen account | metagraph | emission | block`: reads that no node has to be believed for.
 
-use acumen_chain_client::{ChainClient, MetagraphNeuron, Verified};
 use acumen_chain_client::ledger::EpochRecord;
+use acumen_chain_client::{ChainClient, MetagraphNeuron, Verified};
 use acumen_protocol::{AccountId, Epoch, Height, TrackId};
 use anyhow::{Context as _, Result};
 use clap::Args;
@@ -88,7 +88,11 @@ pub(crate) async fn account(args: AccountArgs) -> Result<()> {
     output::line(format_args!("free    {}", account.free.to_acu_string()))?;
     output::line(format_args!("nonce   {}", account.nonce))?;
     if let Some(hotkey) = hotkey {
-        output::line(format_args!("stake   {} (a hotkey of {})", hotkey.total_stake.to_acu_string(), hotkey.owner))?;
+        output::line(format_args!(
+            "stake   {} (a hotkey of {})",
+            hotkey.total_stake.to_acu_string(),
+            hotkey.owner
+        ))?;
     }
     proof_line(at.height)
 }
@@ -112,7 +116,9 @@ pub(crate) async fn metagraph(args: MetagraphArgs) -> Result<()> {
         }));
     }
     output::line(format_args!("track {} ({}), epoch {}", args.track, graph.info.name, graph.epoch))?;
-    output::line("  uid  hotkey                                            stake ACU    incentive  dividend  consensus  permit  serves")?;
+    output::line(
+        "  uid  hotkey                                            stake ACU    incentive  dividend  consensus  permit  serves",
+    )?;
     for neuron in &graph.neurons {
         output::line(format_args!(
             "{:>5}  {}  {:>12}  {:>9.4}  {:>8.4}  {:>9.4}  {:>6}  {}",
@@ -163,8 +169,13 @@ pub(crate) async fn emission(args: EmissionArgs) -> Result<()> {
         line["verified"] = verified(&at);
         return output::json_line(&line);
     }
-    output::line(format_args!("epoch {} of track {}, ended by block {}", record.epoch, record.track, record.height))?;
-    output::line("  uid  hotkey                                            consensus  incentive  dividend  emission ACU")?;
+    output::line(format_args!(
+        "epoch {} of track {}, ended by block {}",
+        record.epoch, record.track, record.height
+    ))?;
+    output::line(
+        "  uid  hotkey                                            consensus  incentive  dividend  emission ACU",
+    )?;
     for row in rows(&record) {
         output::line(format_args!(
             "{:>5}  {}  {:>9.4}  {:>9.4}  {:>8.4}  {}",

@@ -52,7 +52,8 @@ pub(crate) fn run(command: &Command) -> Result<()> {
 }
 
 fn run_scenario(args: &RunArgs) -> Result<()> {
-    let shipped = acumen_simulations::list().into_iter().find(|shipped| args.scenario == PathBuf::from(shipped.name));
+    let shipped =
+        acumen_simulations::list().into_iter().find(|shipped| args.scenario == PathBuf::from(shipped.name));
     let scenario = match shipped {
         Some(shipped) => Scenario::from_toml(shipped.toml)?,
         None => Scenario::load(&args.scenario).with_context(|| args.scenario.display().to_string())?,
@@ -65,15 +66,18 @@ fn run_scenario(args: &RunArgs) -> Result<()> {
     if args.json {
         return output::json_line(&json!({ "epochs": epochs, "seconds": seconds, "out": args.out }));
     }
-    output::line(format_args!("{epochs} epochs in {seconds:.2} s; results and plots are in {}", args.out.display()))
+    output::line(format_args!(
+        "{epochs} epochs in {seconds:.2} s; results and plots are in {}",
+        args.out.display()
+    ))
 }
 
 fn list(as_json: bool) -> Result<()> {
     for shipped in acumen_simulations::list() {
         if as_json {
-            output::json_line(&json!({ "name": shipped.name, "description": shipped.about }))?;
+            output::json_line(&json!({ "name": shipped.name, "description": shipped.description }))?;
         } else {
-            output::line(format_args!("{:24} {}", shipped.name, shipped.about))?;
+            output::line(format_args!("{:24} {}", shipped.name, shipped.description))?;
         }
     }
     Ok(())

@@ -119,7 +119,11 @@ fn parse_weights(text: &str) -> Result<Weights, String> {
     Weights::new(entries).map_err(|error| error.to_string())
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to lie between 0 and 65535")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to lie between 0 and 65535"
+)]
 fn parse_share(text: &str) -> Result<u16, String> {
     let share: f64 = text.parse().map_err(|_| "write a number from 0 to 1".to_owned())?;
     if !(0.0..=1.0).contains(&share) {
@@ -207,7 +211,10 @@ fn print(result: &Value, json: bool) -> Result<()> {
         return output::json_line(result);
     }
     for (name, value) in result.as_object().into_iter().flatten() {
-        output::line(format_args!("{name:12} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))?;
+        output::line(format_args!(
+            "{name:12} {}",
+            value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+        ))?;
     }
     Ok(())
 }

@@ -46,17 +46,25 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         }
         if args.follow {
             let at = verified(&block.at());
-            if args.json { output::json_line(&at)? } else { output::line(format_args!("block {} is final", block.header.height))? }
+            if args.json {
+                output::json_line(&at)?
+            } else {
+                output::line(format_args!("block {} is final", block.header.height))?
+            }
         } else if block.header.height >= tip.height {
             break;
         }
     }
     let genesis = client.genesis_hash().to_string();
     if args.json {
-        return output::json_line(&json!({ "genesis": genesis, "blocks": checked, "verified": verified(&tip) }));
+        return output::json_line(
+            &json!({ "genesis": genesis, "blocks": checked, "verified": verified(&tip) }),
+        );
     }
     output::line(format_args!("genesis {genesis}"))?;
-    output::line(format_args!("{checked} blocks checked: links, certificates, transactions and events are good"))?;
+    output::line(format_args!(
+        "{checked} blocks checked: links, certificates, transactions and events are good"
+    ))?;
     output::line(format_args!("tip     {} at height {}", tip.block, tip.height))
 }
 

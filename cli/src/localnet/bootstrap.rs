@@ -27,7 +27,8 @@ pub(crate) async fn connect(plan: &Plan) -> Result<ChainClient> {
         match ChainClient::connect(&plan.node_urls(), None).await {
             Ok(client) => return Ok(client),
             Err(error) if Instant::now() >= deadline => {
-                return Err(error).context("the node does not answer; see node-0/log.txt in the localnet's folder");
+                return Err(error)
+                    .context("the node does not answer; see node-0/log.txt in the localnet's folder");
             }
             Err(_) => sleep(NODE_RETRY).await,
         }

@@ -50,7 +50,8 @@ impl Layout {
         let path = dir.join("plan.json");
         let resumed = path.exists();
         let plan = if resumed {
-            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text =
+                fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
             serde_json::from_str(&text).with_context(|| {
                 format!("{} is damaged: delete the folder to start a new chain", path.display())
             })?
@@ -72,7 +73,8 @@ fn create(args: &Args, dir: &Path) -> Result<Plan> {
     let gateway = hotkey(&plan, "gateway");
     for process in &plan.processes {
         let folder = dir.join(&process.name);
-        fs::create_dir_all(folder.join("data")).with_context(|| format!("cannot create {}", folder.display()))?;
+        fs::create_dir_all(folder.join("data"))
+            .with_context(|| format!("cannot create {}", folder.display()))?;
         write_keys(&plan, process, &folder)?;
         let command = process.role.command();
         let text = configuration(&plan, process, dir, gateway)?;
@@ -102,8 +104,11 @@ fn write_keys(plan: &Plan, process: &Process, folder: &Path) -> Result<()> {
         let seed = keys::consensus_key(plan.seed, &process.name).to_seed();
         return write(&folder.join("consensus.key"), hex::encode(seed).as_bytes());
     }
-    let options =
-        WalletOptions { path: Some(folder.join("wallets")), name: WALLET.to_owned(), ..WalletOptions::default() };
+    let options = WalletOptions {
+        path: Some(folder.join("wallets")),
+        name: WALLET.to_owned(),
+        ..WalletOptions::default()
+    };
     let wallet = options.open()?;
     for role in [KeyRole::Coldkey, KeyRole::Hotkey] {
         wallet.save(role, &keys::wallet_key(plan.seed, &process.name, role), None, true)?;
@@ -124,10 +129,9 @@ fn genesis(plan: &Plan) -> Result<Genesis> {
     }
     let owner = coldkey(plan, "owner");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
-    let validators = plan.of(Role::Node).map(|node| GenesisValidator {
-        key: keys::consensus_key(plan.seed, &node.name).public(),
-        power: 1,
-    });
+    let validators = plan
+        .of(Role::Node)
+        .map(|node| GenesisValidator { key: keys::consensus_key(plan.seed, &node.name).public(), power: 1 });
     Ok(Genesis {
         chain: "localnet".to_owned(),
         time_ms: u64::try_from(now.as_millis())?,

@@ -50,7 +50,9 @@ fn from_file(path: &Path) -> Result<Vec<MinerSpec>> {
     if names.len() != miners.len() {
         bail!("two miners have one name: names must differ (models may repeat)");
     }
-    let plain = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let plain = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
     if let Some(odd) = names.iter().find(|name| !plain(name)) {
         bail!("`{odd}` is no miner name: use letters, digits, - and _");
     }
@@ -59,7 +61,8 @@ fn from_file(path: &Path) -> Result<Vec<MinerSpec>> {
         if shipped::find(&miner.model).is_none() {
             let file = base.join(&miner.model);
             let shown = file.display().to_string();
-            miner.model = fs::canonicalize(file).with_context(|| format!("no model at {shown}, and none is shipped under that name"))?;
+            miner.model = fs::canonicalize(file)
+                .with_context(|| format!("no model at {shown}, and none is shipped under that name"))?;
         }
     }
     Ok(miners)

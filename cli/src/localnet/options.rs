@@ -68,7 +68,10 @@ impl Args {
             bail!("--epochs 0: at least one epoch, or leave it out to run until Ctrl-C");
         }
         if self.tempo < 5 {
-            bail!("--tempo {}: at least 5 blocks, so that weights can be revealed and committed in an epoch", self.tempo);
+            bail!(
+                "--tempo {}: at least 5 blocks, so that weights can be revealed and committed in an epoch",
+                self.tempo
+            );
         }
         if self.block_time < 100 {
             bail!("--block-time {}: at least 100 ms", self.block_time);

@@ -107,7 +107,13 @@ struct Ports {
 }
 
 impl Ports {
-    fn process(&mut self, role: Role, name: String, index: usize, miner: Option<MinerSpec>) -> Result<Process> {
+    fn process(
+        &mut self,
+        role: Role,
+        name: String,
+        index: usize,
+        miner: Option<MinerSpec>,
+    ) -> Result<Process> {
         let preferred = u16::try_from(index).ok().and_then(|index| role.preferred_port().checked_add(index));
         Ok(Process { role, name, listen: self.take(preferred)?, metrics_listen: self.take(None)?, miner })
     }

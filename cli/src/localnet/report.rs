@@ -8,8 +8,8 @@ use acumen_chain_client::ledger::EpochRecord;
 use acumen_proto::validation_v1::{GetReportResponse, MinerScore};
 use serde_json::{Value, json};
 
-use super::plan::{Plan, Role};
 use super::layout;
+use super::plan::{Plan, Role};
 use crate::commands::amounts::{nacu, share};
 use crate::commands::reads::{Row, rows};
 
@@ -64,8 +64,12 @@ impl EpochReport {
     }
 
     fn measured(&self, hotkey: &str) -> Option<Measured> {
-        let scores: Vec<&MinerScore> =
-            self.scores.iter().flat_map(|report| &report.miners).filter(|score| score.hotkey == hotkey).collect();
+        let scores: Vec<&MinerScore> = self
+            .scores
+            .iter()
+            .flat_map(|report| &report.miners)
+            .filter(|score| score.hotkey == hotkey)
+            .collect();
         let of = |field: fn(&MinerScore) -> f64| median(scores.iter().map(|score| field(score)));
         Some(Measured {
             nats_per_byte: of(|score| score.nats_per_byte)?,

@@ -31,7 +31,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         outcome = report(&args, &layout) => outcome,
         () = shutdown.cancelled() => Ok(()),
     };
-    eprintln!("ending {} processes; the chain can be resumed in {}", layout.plan.processes.len(), layout.dir.display());
+    eprintln!(
+        "ending {} processes; the chain can be resumed in {}",
+        layout.plan.processes.len(),
+        layout.dir.display()
+    );
     supervisor.stop().await;
     // Ends by itself: the keepers were its only senders.
     let _ = printer.await;
@@ -59,7 +63,10 @@ async fn report(args: &Args, layout: &Layout) -> Result<()> {
     let client = bootstrap::connect(plan).await?;
     let from = client.status().await?.tip.height.next().unwrap_or(Height::ZERO);
     let sent = bootstrap::bootstrap(&client, plan).await?;
-    eprintln!("registered and staked with {sent} transactions; an epoch takes about {} s", epoch_seconds(layout));
+    eprintln!(
+        "registered and staked with {sent} transactions; an epoch takes about {} s",
+        epoch_seconds(layout)
+    );
     let mut watch = Watch::new(&client, plan, from);
     let mut seen = 0;
     loop {
@@ -77,7 +84,11 @@ fn epoch_seconds(layout: &Layout) -> u64 {
 }
 
 fn show(args: &Args, layout: &Layout, epoch: &EpochReport) -> Result<()> {
-    if args.json { output::json_line(&epoch.to_json(&layout.plan)) } else { output::line(table::render(epoch, &layout.plan)) }
+    if args.json {
+        output::json_line(&epoch.to_json(&layout.plan))
+    } else {
+        output::line(table::render(epoch, &layout.plan))
+    }
 }
 
 fn summarize(args: &Args, layout: &Layout, last: &EpochReport, epochs: u64) -> Result<()> {

@@ -170,7 +170,8 @@ impl Keeper {
             let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
         }
         if timeout(GRACE, child.wait()).await.is_err() {
-            self.notify(format!("{} did not end within {} s: killed", self.process.name, GRACE.as_secs())).await;
+            self.notify(format!("{} did not end within {} s: killed", self.process.name, GRACE.as_secs()))
+                .await;
             let _ = child.kill().await;
         }
         self.registry.set_pid(self.index, None);

@@ -62,7 +62,12 @@ fn acu(amount: acumen_protocol::Nacu) -> f64 {
     amount.get() as f64 / acumen_protocol::Nacu::PER_ACU as f64
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "0 to BAR")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "0 to BAR"
+)]
 fn bar(share: f64, symbol: char) -> String {
     std::iter::repeat_n(symbol, (share.clamp(0.0, 1.0) * BAR as f64).round() as usize).collect()
 }
