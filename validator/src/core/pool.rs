@@ -1,7 +1,8 @@
 //! The collective: whose distributions to mix with which weight, and how well the mixture predicts.
 //!
-//! Weights are those of the linear pool that would have predicted the recent held-out positions best (EM stacking).
-//! What the pool is credited with is *prequential*: each epoch is predicted with weights that were fitted on earlier
+//! Weights are those of the linear pool that would have predicted the recent held-out positions best (EM stacking). They
+//! are served, and measured, in the geometric pool, the gateway's default: on the shipped models it gains half as much
+//! again over the best miner as the linear one does with the same weights. What the pool is credited with is *prequential*: each epoch is predicted with weights that were fitted on earlier
 //! epochs only, and beside it every miner is measured on the same bytes. The first evaluated epoch has no earlier one,
 //! so it only fits. A miner that gave no answer is mixed as the reference when weights are fitted (trust is earned), and
 //! is left out of the mixture, as a gateway would, when it predicts.
@@ -9,6 +10,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use acumen_scoring_value::game::{Game, GameSpec, stacking_with};
+use acumen_scoring_value::pool::geometric;
 use serde::{Deserialize, Serialize};
 
 use super::hotkey::Hotkey;
@@ -27,6 +29,15 @@ pub struct Positions {
     pub reference: Vec<f32>,
     /// By each miner that answered at all; `None` where it did not.
     pub miners: BTreeMap<Hotkey, Vec<Option<f32>>>,
+}
+
+/// Whole distributions at one held-out position, to be pooled as a gateway does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shapes<'a> {
+    /// The realised byte.
+    pub truth: u8,
+    /// Of each miner with a valid answer there.
+    pub miners: Vec<(Hotkey, &'a [f32])>,
 }
 
 /// Nats and the bytes they were lost on.
@@ -66,28 +77,36 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Measures the pool and its miners on an epoch, with the weights fitted before it.
-    pub fn measure(&mut self, positions: &Positions) {
+    /// Measures the pool and its miners on an epoch, with the weights fitted before it. `shapes` holds the whole
+    /// distributions of the first so many positions; what has none is not measured, for the pool and the miners alike.
+    pub fn measure(&mut self, positions: &Positions, shapes: &[Shapes<'_>]) {
         let warm = !self.weights.is_empty();
-        let Self { weights, collective, miners, first, .. } = self;
-        let tally = if warm { miners } else { first };
+        let tally = if warm { &mut self.miners } else { &mut self.first };
         for (hotkey, probs) in &positions.miners {
             let loss = tally.entry(*hotkey).or_default();
-            for (prob, reference) in probs.iter().zip(&positions.reference) {
+            for (prob, reference) in probs.iter().zip(&positions.reference).take(shapes.len()) {
                 loss.add(-f64::from(prob.unwrap_or(*reference)).ln());
             }
         }
         if warm {
-            for (at, reference) in positions.reference.iter().enumerate() {
-                let answered = positions.miners.iter().filter_map(|(hotkey, probs)| {
-                    Some((weights.get(hotkey).copied()?, f64::from(probs.get(at).copied().flatten()?)))
-                });
-                let (mass, mixed) = answered
-                    .fold((0.0, 0.0), |(mass, mixed), (weight, prob)| (mass + weight, mixed + weight * prob));
-                let pooled = if mass > 0.0 { mixed / mass } else { f64::from(*reference) };
-                collective.add(-pooled.ln());
+            for (shapes, reference) in shapes.iter().zip(&positions.reference) {
+                let pooled = self.pooled(shapes).unwrap_or_else(|| f64::from(*reference));
+                self.collective.add(-pooled.ln());
             }
         }
+    }
+
+    /// Probability that the geometric pool of the members that answered gives to the realised byte.
+    fn pooled(&self, shapes: &Shapes<'_>) -> Option<f64> {
+        let members = shapes.miners.iter().filter(|(hotkey, _)| self.weight(hotkey) > 0.0);
+        let (weights, dense): (Vec<f64>, Vec<Vec<f64>>) = members
+            .map(|(hotkey, shape)| (self.weight(hotkey), shape.iter().map(|&prob| f64::from(prob)).collect()))
+            .unzip();
+        let rows: Vec<&[f64]> = dense.iter().map(Vec::as_slice).collect();
+        if rows.is_empty() {
+            return None;
+        }
+        geometric(&rows, &weights).get(usize::from(shapes.truth)).copied()
     }
 
     /// Learns an epoch and fits the weights of `members` (those that a gateway may ask) to the window.

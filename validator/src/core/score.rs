@@ -149,7 +149,7 @@ pub fn score(memory: &mut Memory, mut round: Round<'_>, rules: &Rules) -> Result
     let standings = next.history.standings(&known, rules.half_life_bytes);
     let rewards = rewards(&standings, &senior, &availability, rules.alpha);
     let held_out = answers.held_out(&round);
-    next.pool.measure(&held_out);
+    next.pool.measure(&held_out, &answers.shapes(&round));
     let members = |at: &usize| availability[*at] > 0.0 && senior[*at] == *at && standings[*at].is_some();
     next.pool.learn(held_out, &(0..known.len()).filter(members).map(|at| known[at]).collect::<Vec<_>>());
     let scores: Vec<(Uid, f64)> = round

@@ -108,7 +108,7 @@ impl Sheet {
             match Report::from_top_k(claim.ids, claim.logprobs, claim.tail, VOCABULARY) {
                 Ok(report) => {
                     self.probs[base + document] = Some(report.prob(u32::from(truth)));
-                    if compared.get(document).copied().unwrap_or(false) && self.shapes.len() < MAX_SHAPES {
+                    if is_kept(self.reached - 1, document, compared) {
                         let dense = report.dense().into_iter().map(|prob| prob as f32).collect();
                         self.shapes.insert(base + document, dense);
                     }
@@ -191,6 +191,13 @@ impl Sheet {
     pub fn newest(&self) -> Option<&str> {
         self.newest.as_deref()
     }
+}
+
+/// Whether a position's distribution is kept: the first [`MAX_SHAPES`] of the compared ones, the same for every miner.
+fn is_kept(step: usize, document: usize, compared: &[bool]) -> bool {
+    let marked = |documents: &[bool]| documents.iter().filter(|compared| **compared).count();
+    let (before, _) = compared.split_at(document.min(compared.len()));
+    compared.get(document) == Some(&true) && step * marked(compared) + marked(before) < MAX_SHAPES
 }
 
 /// Steps that count for everybody: the furthest that at least half of the miners whose streams still ran have reached.

@@ -15,16 +15,31 @@ fn positions(rows: &[(u8, &[f32])]) -> Positions {
     }
 }
 
+/// Measures with distributions over two bytes, of which 0 is the realised one.
+fn measure(pool: &mut Pool, block: &Positions) {
+    let rows: BTreeMap<Hotkey, Vec<Option<[f32; 2]>>> = block
+        .miners
+        .iter()
+        .map(|(hotkey, probs)| (*hotkey, probs.iter().map(|prob| prob.map(|p| [p, 1.0 - p])).collect()))
+        .collect();
+    let at = |at: usize| {
+        let answered = rows.iter().filter_map(|(hotkey, row)| Some((*hotkey, &row[at].as_ref()?[..])));
+        Shapes { truth: 0, miners: answered.collect() }
+    };
+    let shapes: Vec<Shapes<'_>> = (0..block.reference.len()).map(at).collect();
+    pool.measure(block, &shapes);
+}
+
 #[test]
 fn the_first_epoch_only_fits() {
     let mut pool = Pool::default();
     let block = positions(&[(1, &[0.5; 8]), (2, &[0.25; 8])]);
-    pool.measure(&block);
+    measure(&mut pool, &block);
     assert_eq!(pool.collective().bytes, 0);
     assert_eq!(pool.miner(&key(1)).bytes, 8, "shown until there is a second epoch");
     pool.learn(block.clone(), &[key(1), key(2)]);
     assert!(pool.weight(&key(1)) > 0.99);
-    pool.measure(&block);
+    measure(&mut pool, &block);
     assert_eq!(pool.collective().bytes, 8);
     assert!((pool.collective().bits_per_byte() - 1.0).abs() < 1e-3);
     assert!((pool.miner(&key(1)).bits_per_byte() - 1.0).abs() < 1e-3);
@@ -38,7 +53,7 @@ fn weights_come_from_earlier_epochs_only() {
     let (first, second) =
         (positions(&[(1, &[0.5; 8]), (2, &[0.01; 8])]), positions(&[(1, &[0.01; 8]), (2, &[0.5; 8])]));
     pool.learn(first, &members);
-    pool.measure(&second);
+    measure(&mut pool, &second);
     assert!(pool.collective().bits_per_byte() > 5.0, "hindsight would have given one bit");
 }
 
@@ -49,7 +64,7 @@ fn complements_share_the_weight_and_beat_both() {
         (0..64).map(|t| if t % 2 == 0 { (0.9, 0.05) } else { (0.05, 0.9) }).unzip();
     let block = positions(&[(1, &a), (2, &b)]);
     pool.learn(block.clone(), &[key(1), key(2)]);
-    pool.measure(&block);
+    measure(&mut pool, &block);
     let best = pool.miner(&key(1)).bits_per_byte().min(pool.miner(&key(2)).bits_per_byte());
     assert!(pool.collective().bits_per_byte() < best - 0.5);
     assert!((pool.weight(&key(1)) - 0.5).abs() < 1e-2);
@@ -61,14 +76,16 @@ fn an_absent_member_is_left_out_when_predicting_and_distrusted_when_fitting() {
     let both = positions(&[(1, &[0.5; 8]), (2, &[0.4, 0.6, 0.4, 0.6, 0.4, 0.6, 0.4, 0.6])]);
     pool.learn(both, &[key(1), key(2)]);
     let alone = positions(&[(2, &[0.5; 8])]);
-    pool.measure(&alone);
+    measure(&mut pool, &alone);
     assert!((pool.collective().bits_per_byte() - 1.0).abs() < 1e-3, "renormalised over who answered");
     for _ in 0..8 {
         pool.learn(alone.clone(), &[key(1), key(2)]);
     }
     assert!(pool.weight(&key(1)) < 0.2);
-    pool.measure(&Positions { reference: vec![0.25; 4], miners: BTreeMap::new() });
-    assert!(pool.collective().nats.is_finite());
+    let before = pool.collective().nats;
+    measure(&mut pool, &Positions { reference: vec![0.25; 4], miners: BTreeMap::new() });
+    let lost = pool.collective().nats - before;
+    assert!((lost - 4.0 * 4f64.ln()).abs() < 1e-6, "nobody answered: the reference");
 }
 
 #[test]

@@ -9,8 +9,8 @@ use super::{Candidate, Round, ScoreError};
 use crate::core::clusters::Measured;
 use crate::core::history::Block;
 use crate::core::hotkey::Hotkey;
-use crate::core::pool::Positions;
-use crate::core::sheet::Sheet;
+use crate::core::pool::{Positions, Shapes};
+use crate::core::sheet::{MAX_SHAPES, Sheet};
 
 /// Probabilities of the realised bytes, of the miners that answered at all.
 pub(super) struct Answers {
@@ -83,11 +83,15 @@ impl Answers {
         (0..self.documents).map(mean).collect()
     }
 
+    /// Held-out positions, in order.
+    fn held_out_positions(&self, round: &Round<'_>) -> Vec<usize> {
+        let held_out = |position: &usize| round.questions[position % self.documents].is_held_out();
+        (0..self.reference.len()).filter(held_out).collect()
+    }
+
     /// The positions of held-out documents, for the pool.
     pub(super) fn held_out(&self, round: &Round<'_>) -> Positions {
-        let held_out: Vec<usize> = (0..self.reference.len())
-            .filter(|position| round.questions[position % self.documents].is_held_out())
-            .collect();
+        let held_out = self.held_out_positions(round);
         let row = |at: usize| {
             let probs = self.sheet(round, at).map_or(&[][..], Sheet::probs);
             held_out.iter().map(|&position| probs[position].map(|prob| prob as f32)).collect()
@@ -98,5 +102,19 @@ impl Answers {
                 .map(|at| (round.candidates[self.present[at]].hotkey, row(at)))
                 .collect(),
         }
+    }
+
+    /// The whole distributions at the first of those positions, as many as are kept.
+    pub(super) fn shapes<'a>(&self, round: &'a Round<'_>) -> Vec<Shapes<'a>> {
+        let positions = self.held_out_positions(round).into_iter().take(MAX_SHAPES);
+        let shapes = |position: usize| {
+            let (step, document) = (position / self.documents, position % self.documents);
+            let miners = (0..self.present.len()).filter_map(|at| {
+                let hotkey = round.candidates[self.present[at]].hotkey;
+                Some((hotkey, self.sheet(round, at)?.shape(position)?))
+            });
+            Shapes { truth: round.questions[document].truth[step], miners: miners.collect() }
+        };
+        positions.map(shapes).collect()
     }
 }
