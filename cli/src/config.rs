@@ -29,7 +29,8 @@ pub(crate) struct RoleConfig<T> {
 pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> Result<RoleConfig<T>> {
     let shown = path.display();
     let text = fs::read_to_string(path).with_context(|| format!("cannot read the configuration {shown}"))?;
-    let base = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let base =
+        path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let base = fs::canonicalize(base).with_context(|| format!("cannot find the folder of {shown}"))?;
     let (role, mut wallet) = parse(&text).map_err(|reason| anyhow!("{shown}: {reason}"))?;
     wallet.path = wallet.path.map(|path| if path.starts_with("~") { path } else { base.join(path) });

@@ -17,9 +17,9 @@ pub(crate) fn init_logs(filter: Option<&str>, json: bool, default: &str) -> Resu
         .with_ansi(stderr().is_terminal())
         .with_writer(stderr);
     if json {
-        builder.json().init()
+        builder.json().init();
     } else {
-        builder.init()
+        builder.init();
     }
     Ok(())
 }

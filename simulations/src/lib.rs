@@ -2,7 +2,7 @@
 //!
 //! A [`Scenario`] says who takes part and how they behave; [`run()`] plays it block by block with signed transactions
 //! through `acumen-chain-ledger`, while simulated validators score simulated miners with `acumen-scoring-value`;
-//! [`write`] leaves tables, a summary and plots behind. Only the miners' knowledge and the documents are made up.
+//! [`write()`] leaves tables, a summary and plots behind. Only the miners' knowledge and the documents are made up.
 //!
 //! Invariants: the same scenario gives the same tables, byte for byte, for any number of threads; the books are added up
 //! afresh after each epoch and a run whose books do not balance is an error. Amounts are base units, scores are nats per

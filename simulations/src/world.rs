@@ -2,7 +2,7 @@
 //!
 //! At each position the true log-odds are s ~ N(0, sharpness²) for each outcome and the truth is softmax(s). A miner sees
 //! z = s + error, with an error of its own, N(0, σ²), and believes softmax(z · sharpness² / (sharpness² + σ²)): its best
-//! guess. Its quality is the expected gain of that belief over the uniform one, in nats per token; [`error_of`] finds the
+//! guess. Its quality is the expected gain of that belief over the uniform one, in nats per token; `error_of` finds the
 //! σ that belongs to a quality. Two miners of one quality have different errors, so their pool knows more than either.
 
 use crate::scenario::World;

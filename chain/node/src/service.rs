@@ -1,5 +1,5 @@
 //! gRPC: `acumen.chain.v1.Chain`. Bad input is INVALID_ARGUMENT with a reason, a refused transaction FAILED_PRECONDITION
-//! with the ledger's [`Rejection`] as SCALE in the status' details.
+//! with the ledger's `Rejection` as SCALE in the status' details.
 
 mod convert;
 

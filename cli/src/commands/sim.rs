@@ -52,8 +52,9 @@ pub(crate) fn run(command: &Command) -> Result<()> {
 }
 
 fn run_scenario(args: &RunArgs) -> Result<()> {
-    let shipped =
-        acumen_simulations::list().into_iter().find(|shipped| args.scenario == PathBuf::from(shipped.name));
+    let shipped = acumen_simulations::list()
+        .into_iter()
+        .find(|shipped| args.scenario == std::path::Path::new(shipped.name));
     let scenario = match shipped {
         Some(shipped) => Scenario::from_toml(shipped.toml)?,
         None => Scenario::load(&args.scenario).with_context(|| args.scenario.display().to_string())?,

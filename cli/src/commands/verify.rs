@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use acumen_chain_client::ChainClient;
 use acumen_chain_client::ledger::Genesis;
 use acumen_chain_client::light::LightClient;
+use acumen_chain_client::{ChainClient, VerifiedAt};
 use acumen_protocol::Height;
 use anyhow::{Context as _, Result, bail};
 use futures::StreamExt as _;
@@ -36,25 +36,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         check_genesis(&client, path)?;
     }
     let tip = client.status().await?.tip;
-    let mut blocks = client.subscribe(Some(Height::new(1)));
-    let mut checked = 0_u64;
-    while tip.height > Height::ZERO {
-        let block = blocks.next().await.context("the node ended the stream")??;
-        checked += 1;
-        if block.header.height == tip.height && block.id != tip.block {
-            bail!("the node told two stories about block {}: {} and {}", tip.height, tip.block, block.id);
-        }
-        if args.follow {
-            let at = verified(&block.at());
-            if args.json {
-                output::json_line(&at)?
-            } else {
-                output::line(format_args!("block {} is final", block.header.height))?
-            }
-        } else if block.header.height >= tip.height {
-            break;
-        }
-    }
+    let checked = follow(&client, &tip, &args).await?;
     let genesis = client.genesis_hash().to_string();
     if args.json {
         return output::json_line(
@@ -66,6 +48,27 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         "{checked} blocks checked: links, certificates, transactions and events are good"
     ))?;
     output::line(format_args!("tip     {} at height {}", tip.block, tip.height))
+}
+
+/// Checks block after block up to the tip, or for ever; returns how many.
+async fn follow(client: &ChainClient, tip: &VerifiedAt, args: &Args) -> Result<u64> {
+    let mut blocks = client.subscribe(Some(Height::new(1)));
+    let mut checked = 0;
+    let mut height = Height::ZERO;
+    while args.follow || height < tip.height {
+        let block = blocks.next().await.context("the node ended the stream")??;
+        height = block.header.height;
+        checked += 1;
+        if height == tip.height && block.id != tip.block {
+            bail!("the node told two stories about block {height}: {} and {}", tip.block, block.id);
+        }
+        if args.follow && args.json {
+            output::json_line(&verified(&block.at()))?;
+        } else if args.follow {
+            output::line(format_args!("block {height} is final"))?;
+        }
+    }
+    Ok(checked)
 }
 
 fn check_genesis(client: &ChainClient, path: &PathBuf) -> Result<()> {

@@ -173,7 +173,7 @@ fn miner(plan: &Plan, process: &Process, dir: &Path, gateway: AccountId) -> Resu
     let spec = process.miner.as_ref().context("a miner has a model")?;
     let path = shipped::materialize(&spec.model, &dir.join("models"))?;
     // Shipped models move with the folder; a person's own stay where they are.
-    let path = path.strip_prefix(dir).map_or(path.clone(), |inside| Path::new("..").join(inside));
+    let path = path.strip_prefix(dir).map_or_else(|_| path.clone(), |inside| Path::new("..").join(inside));
     Ok(json!({
         "listen": process.listen,
         "metrics_listen": process.metrics_listen,

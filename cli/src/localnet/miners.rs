@@ -56,7 +56,7 @@ fn from_file(path: &Path) -> Result<Vec<MinerSpec>> {
     if let Some(odd) = names.iter().find(|name| !plain(name)) {
         bail!("`{odd}` is no miner name: use letters, digits, - and _");
     }
-    let base = path.parent().unwrap_or(Path::new("."));
+    let base = path.parent().unwrap_or_else(|| Path::new("."));
     for miner in &mut miners {
         if shipped::find(&miner.model).is_none() {
             let file = base.join(&miner.model);

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Which miners: `tiny` (the five shipped models) or a TOML file with a [[miner]] table for each
+    /// Which miners: `tiny` (the five shipped models) or a TOML file with a `[[miner]]` table for each
     #[arg(long, default_value = "tiny", value_name = "tiny|FILE.toml")]
     pub(crate) miners: String,
     /// Chain nodes (1: several need the replicated chain, which this version does not have)

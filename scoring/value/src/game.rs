@@ -7,12 +7,12 @@
 //! | function | what it says | cost |
 //! |---|---|---|
 //! | [`own_gain`] | v({i}): the miner by itself; strictly proper | n T |
-//! | [`loo`] | v(N) − v(N∖i) | n T |
+//! | [`loo()`] | v(N) − v(N∖i) | n T |
 //! | [`shapley_exact`] | average marginal value over all orders | 2^n T, n ≤ 20 |
 //! | [`shapley_sampled`] | the same from sampled orders, with intervals | permutations · n T |
 //! | [`banzhaf_exact`] | average marginal value over all coalitions | 2^n T, n ≤ 20 |
-//! | [`owen`] | Shapley of clone clusters, paid to the senior member | as Shapley |
-//! | [`stacking`] | mixture weights of highest likelihood | iterations · n T |
+//! | [`owen()`] | Shapley of clone clusters, paid to the senior member | as Shapley |
+//! | [`stacking()`] | mixture weights of highest likelihood | iterations · n T |
 //!
 //! Source of the choices: docs/scoring.md.
 

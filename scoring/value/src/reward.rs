@@ -1,7 +1,7 @@
 //! The composite reward of one evaluation.
 //!
 //! R_i = α · max(g_i, 0) / Σ max(g, 0) + (1 − α) · max(o_i, 0) / Σ max(o, 0), with g the own gain and o the cluster value
-//! ([`crate::game::owen`]). The first half keeps honest reports optimal, the second pays for what others do not know.
+//! ([`crate::game::owen()`]). The first half keeps honest reports optimal, the second pays for what others do not know.
 //! Both halves pay only the senior member of a cluster, or copies would collect the first one again and again.
 //!
 //! Invariants: rewards are ≥ 0 and sum to at most 1; a half whose values are all ≤ 0 is not paid to anyone.

@@ -1,3 +1,5 @@
+//! Scenarios parse strictly, and every shipped one runs.
+
 use super::*;
 
 const SMALL: &str = "

@@ -51,7 +51,10 @@ fn asserted(found: &Value, assertion: &str, numbers: &Value) {
 }
 
 /// Upstream's tolerance for these is 1e-3; unlisted ones are null.
-#[allow(clippy::disallowed_types, reason = "upstream states these expectations as floats; only the test compares them")]
+#[allow(
+    clippy::disallowed_types,
+    reason = "upstream states these expectations as floats; only the test compares them"
+)]
 fn close(found: &Value, share: &Value) {
     let Some(share) = share.as_f64() else { return };
     let found = found.as_f64().unwrap() / 65_535.0;

@@ -1,6 +1,9 @@
 //! Single functions of the epoch. Upstream's literals are floats, converted as upstream converts
 //! them; results are compared exactly, or within the tolerance that the vector states.
-#![allow(clippy::disallowed_types, reason = "upstream states these expectations as floats; only the test compares them")]
+#![allow(
+    clippy::disallowed_types,
+    reason = "upstream states these expectations as floats; only the test compares them"
+)]
 
 use serde_json::Value;
 
