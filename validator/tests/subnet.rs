@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -194,6 +194,22 @@ async fn a_silent_miner_is_late_and_the_closing_block_ends_the_evaluation() {
     let report = report(&running, 1).await;
     let miners = by_uid(&report);
     assert_eq!((miners[&5].weight, miners[&5].availability), (0, 0.0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_evaluation_never_asks_its_questions_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, _calls, servers) = field(&[Mood::Silent]).await;
+    let silent = servers.last().unwrap();
+    ledger.advance_to(3);
+    for _ in 0..2 {
+        let running = run(config(folder.path()), &ledger).await;
+        silent.opened.notified().await;
+        kill(running).await;
+    }
+    let contexts = silent.contexts.lock().unwrap().clone();
+    let distinct: BTreeSet<&Vec<u8>> = contexts.iter().collect();
+    assert_eq!((contexts.len(), distinct.len()), (32, 32));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -39,6 +39,8 @@ pub struct Server {
     pub down: Arc<AtomicBool>,
     /// Told when a stream was opened.
     pub opened: Arc<tokio::sync::Notify>,
+    /// Contexts of every stream, in order.
+    pub contexts: Arc<std::sync::Mutex<Vec<Vec<u8>>>>,
     /// Told when a stream has ended.
     pub ended: Arc<tokio::sync::Notify>,
 }
@@ -61,6 +63,7 @@ pub async fn start(uid: u16, model: Arc<NGram>, mood: Mood) -> (Miner, Server) {
         down: Arc::default(),
         opened: Arc::default(),
         ended: Arc::default(),
+        contexts: Arc::default(),
     };
     let service = InferenceServer::new(server.clone());
     let incoming = tonic::transport::server::TcpIncoming::from(listener);
@@ -103,6 +106,8 @@ impl Server {
                 ClientMessage::Open(open) => {
                     let bytes = |ids: Vec<u32>| ids.into_iter().map(|id| id as u8).collect();
                     documents = open.contexts.into_iter().map(bytes).collect();
+                    self.contexts.lock().unwrap().extend(documents.clone());
+                    self.opened.notify_one();
                 }
                 ClientMessage::Step { tokens, .. } => {
                     documents.iter_mut().zip(tokens).for_each(|(document, token)| document.push(token as u8));
@@ -157,7 +162,6 @@ impl Inference for Server {
         }
         let headers = acumen_proto::auth::extract(request.metadata());
         let headers = headers.map_err(|error| Status::unauthenticated(error.to_string()))?;
-        self.opened.notify_one();
         let (outgoing, answers) = tokio::sync::mpsc::channel(1);
         tokio::spawn(self.clone().serve(
             Transcript::open(&headers.signature),
