@@ -1,5 +1,6 @@
 //! `acumen tx`: sign and send a transaction.
 
+use acumen_chain_client::ChainClient;
 use acumen_protocol::weights::Weights;
 use acumen_protocol::{AccountId, Call, Endpoint, Hash, Height, Keypair, Nacu, TrackId, Transaction, Uid};
 use anyhow::{Context as _, Result, anyhow};
@@ -57,13 +58,16 @@ enum CallArgs {
         #[arg(long)]
         amount: Nacu,
     },
-    /// Burn the registration price and take a slot for the wallet's hotkey. Example: acumen tx register --max-price 2
+    /// Burn the registration price and take a slot for a hotkey. Example: acumen tx register --max-price 2
     Register {
         #[arg(long, default_value_t = 0)]
         track: u16,
-        /// Refuse if the price is above this
+        /// The hotkey [default: the wallet's]
         #[arg(long)]
-        max_price: Nacu,
+        hotkey: Option<AccountId>,
+        /// Refuse if the price is above this [default: the current price and a quarter]
+        #[arg(long)]
+        max_price: Option<Nacu>,
     },
     /// Publish where the hotkey serves. Example: acumen tx serve --url http://203.0.113.7:8091 --model 0x…
     Serve {
@@ -141,14 +145,19 @@ impl CallArgs {
         }
     }
 
-    fn into_call(self, wallet: &Wallet) -> Result<Call> {
+    async fn into_call(self, wallet: &Wallet, client: &ChainClient) -> Result<Call> {
         let hotkey = |on: Option<AccountId>| on.map_or_else(|| wallet.address(Role::Hotkey), Ok);
         Ok(match self {
             Self::Transfer { to, amount } => Call::Transfer { to, amount },
             Self::Stake { on, amount } => Call::Stake { hotkey: hotkey(on)?, amount },
             Self::Unstake { on, amount } => Call::Unstake { hotkey: hotkey(on)?, amount },
-            Self::Register { track, max_price } => {
-                Call::Register { track: TrackId::new(track), hotkey: hotkey(None)?, max_price }
+            Self::Register { track, hotkey: registered, max_price } => {
+                let track = TrackId::new(track);
+                let max_price = match max_price {
+                    Some(price) => price,
+                    None => usual_price(client, track).await?,
+                };
+                Call::Register { track, hotkey: hotkey(registered)?, max_price }
             }
             Self::Serve { track, url, model, certificate } => {
                 Call::Serve { track: TrackId::new(track), endpoint: Endpoint::new(&url, model, certificate)? }
@@ -166,14 +175,22 @@ impl CallArgs {
     }
 }
 
+/// The current price of a registration and a quarter more: somebody else may register first.
+async fn usual_price(client: &ChainClient, track: TrackId) -> Result<Nacu> {
+    let params = client.params().await?.value;
+    let found = client.track(track).await?;
+    let price = found.value.price_at(&params, found.at.height);
+    Ok(Nacu::new(price.get().saturating_add(price.get() / 4)))
+}
+
 /// Signs, sends and waits.
 pub(crate) async fn run(args: Args) -> Result<()> {
     let wallet = args.wallet.open()?;
     let signer = args.call.signer();
-    let call = args.call.into_call(&wallet)?;
-    let name = call.name();
     let key = wallet.keypair(signer)?;
     let client = args.chain.connect().await?;
+    let call = args.call.into_call(&wallet, &client).await?;
+    let name = call.name();
     if args.dry_run {
         return print(&dry_run(&client, call, &key).await?, args.json);
     }
@@ -190,7 +207,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     )
 }
 
-async fn dry_run(client: &acumen_chain_client::ChainClient, call: Call, key: &Keypair) -> Result<Value> {
+async fn dry_run(client: &ChainClient, call: Call, key: &Keypair) -> Result<Value> {
     let account = client.account(key.account()).await?;
     let valid_until = Height::new(account.at.height.get().saturating_add(DRY_RUN_BLOCKS));
     let (sender, nonce) = (key.account(), account.value.nonce);
