@@ -114,6 +114,16 @@ impl Keypair {
     }
 
     /// Signs `payload` under `domain`.
+    ///
+    /// ```
+    /// use acumen_protocol::{Keypair, domain::Domain};
+    ///
+    /// let key = Keypair::from_uri("//Alice")?;
+    /// let signature = key.sign_in(Domain::Receipt, &7_u8);
+    /// assert!(signature.verify_in(Domain::Receipt, &7_u8, &key.account()));
+    /// assert!(!signature.verify_in(Domain::Transaction, &7_u8, &key.account()));
+    /// # Ok::<(), acumen_protocol::keys::ParseKeyError>(())
+    /// ```
     #[must_use]
     pub fn sign_in<T: Encode>(&self, domain: Domain, payload: &T) -> Signature {
         self.sign(&domain.preimage(payload))

@@ -122,7 +122,16 @@ impl Nacu {
         amounts.into_iter().try_fold(Self::ZERO, Self::checked_add)
     }
 
-    /// The amount in ACU with nine decimals and without trailing zeros, for people: `1.5 ACU`.
+    /// The amount in ACU with nine decimals and without trailing zeros, for people.
+    ///
+    /// ```
+    /// use acumen_protocol::Nacu;
+    ///
+    /// let amount: Nacu = "1.5".parse()?;
+    /// assert_eq!(amount.get(), 1_500_000_000);
+    /// assert_eq!(amount.to_acu_string(), "1.5 ACU");
+    /// # Ok::<(), acumen_protocol::units::ParseAmountError>(())
+    /// ```
     #[must_use]
     pub fn to_acu_string(self) -> String {
         let whole = self.0 / Self::PER_ACU;

@@ -30,6 +30,14 @@ pub enum WeightsError {
 impl Weights {
     /// Checks order and count, drops zeros, and scales the row so that its largest value is 65,535 (rounding half up),
     /// as Bittensor stores them.
+    ///
+    /// ```
+    /// use acumen_protocol::{Uid, weights::Weights};
+    ///
+    /// let row = Weights::new(vec![(Uid::new(1), 1), (Uid::new(4), 2)])?;
+    /// assert_eq!(row.entries(), [(Uid::new(1), 32_768), (Uid::new(4), 65_535)]);
+    /// # Ok::<(), acumen_protocol::weights::WeightsError>(())
+    /// ```
     pub fn new(entries: Vec<(Uid, u16)>) -> Result<Self, WeightsError> {
         if entries.len() > MAX_WEIGHTS {
             return Err(WeightsError::TooMany { count: entries.len() });

@@ -45,7 +45,8 @@ const DOC: Step = Step {
     },
 };
 const BENCHES: Step = cargo_step("benches", &["test", "--workspace", "--benches", "--no-run"]);
-const TESTS: Step = cargo_step("tests", &["test", "--workspace", "--no-fail-fast"]);
+const DOC_TESTS: Step = cargo_step("doc tests", &["test", "--workspace", "--doc"]);
+const TESTS: Step = cargo_step("tests", &["test", "--workspace", "--tests", "--no-fail-fast"]);
 
 const fn cargo_step(name: &'static str, args: &'static [&'static str]) -> Step {
     Step { name, action: Action::Cargo { args, strict_docs: false } }
@@ -70,9 +71,9 @@ fn steps(options: &TestOptions) -> Vec<Step> {
     let setup = Step { name: "setup", action: Action::Setup };
     let layers = Step { name: "layers", action: Action::Layers };
     if options.fast {
-        vec![setup, FORMAT, layers, CLIPPY, TESTS]
+        vec![setup, FORMAT, layers, CLIPPY, DOC_TESTS, TESTS]
     } else {
-        vec![setup, FORMAT, layers, CLIPPY, DOC, BENCHES, TESTS]
+        vec![setup, FORMAT, layers, CLIPPY, DOC, BENCHES, DOC_TESTS, TESTS]
     }
 }
 

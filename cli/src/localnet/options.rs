@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 20)]
     pub(crate) tempo: u64,
     /// Milliseconds between blocks (a new folder only)
-    #[arg(long, default_value_t = 500, value_name = "MS")]
+    #[arg(long, default_value_t = 600, value_name = "MS")]
     pub(crate) block_time: u64,
     /// Leave a dead child dead, to watch what the subnet does without it
     #[arg(long)]

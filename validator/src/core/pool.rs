@@ -2,10 +2,11 @@
 //!
 //! Weights are those of the linear pool that would have predicted the recent held-out positions best (EM stacking). They
 //! are served, and measured, in the geometric pool, the gateway's default: on the shipped models it gains half as much
-//! again over the best miner as the linear one does with the same weights. What the pool is credited with is *prequential*: each epoch is predicted with weights that were fitted on earlier
-//! epochs only, and beside it every miner is measured on the same bytes. The first evaluated epoch has no earlier one,
-//! so it only fits. A miner that gave no answer is mixed as the reference when weights are fitted (trust is earned), and
-//! is left out of the mixture, as a gateway would, when it predicts.
+//! again over the best miner as the linear one does with the same weights. What the pool is credited with is
+//! *prequential*: each epoch is predicted with weights that were fitted on earlier epochs only, and beside it every miner
+//! is measured on the same bytes. The first evaluated epoch has no earlier one, so it only fits. A miner that gave no
+//! answer is mixed as the reference when weights are fitted (trust is earned), and is left out of the mixture, as a
+//! gateway would, when it predicts.
 
 use std::collections::{BTreeMap, VecDeque};
 
