@@ -77,7 +77,7 @@ impl ChainClient {
         self.supply_at(Height::ZERO).await
     }
 
-    /// [`Self::supply`] as it was after the block at `height` (0: the newest), if the node still keeps that state.
+    /// [`Self::supply`] as it was after the block at `height`, which must have ended an epoch (0: the newest).
     pub async fn supply_at(&self, height: Height) -> Result<SupplyReport, ClientError> {
         let attempt = |mut node: Node| async move {
             let answer = node.grpc.get_supply(wire::GetSupplyRequest { height: height.get() }).await;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use acumen_protocol::codec::decode_all;
+use acumen_protocol::codec::{Decode, Encode, decode_all};
 use acumen_protocol::{AccountId, Nacu};
 
 use crate::{Account, Hotkey, LedgerError, Stake, StateError, StateKey, StateRead, View};
 
 /// What an audit has found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Audit {
     /// Sum over every account and every pool of stake.
     pub balances_total: Nacu,
@@ -49,7 +49,8 @@ pub enum AuditError {
     Ledger(#[from] LedgerError),
 }
 
-/// Walks the whole state. Cost grows with the state: for tests, `GetSupply` and simulations, not for every block.
+/// Walks the whole state. Cost grows with the state: for the end of an epoch, `GetSupply`, tests and simulations, not
+/// for every block.
 pub fn audit(state: &dyn StateRead) -> Result<Audit, AuditError> {
     let mut total = Some(Nacu::ZERO);
     let mut add = |amount| total = total.and_then(|sum: Nacu| sum.checked_add(amount));

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use acumen_chain_ledger::{BlockError, GenesisError, LedgerError};
+use acumen_chain_ledger::{AuditError, BlockError, GenesisError, LedgerError};
 use acumen_chain_store::StoreError;
 
 /// A failure that ends the node. What was finalised is safe on disk.
@@ -55,6 +55,9 @@ pub enum NodeError {
         /// The validator's key.
         expected: String,
     },
+    /// An epoch would make or lose tokens: a bug, and the reason to stop before the block is final.
+    #[error("the supply is not conserved, so the node stops: {0}")]
+    Conservation(#[from] AuditError),
     /// Genesis is impossible.
     #[error(transparent)]
     Genesis(#[from] GenesisError),

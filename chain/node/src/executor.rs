@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use acumen_chain_ledger::{
-    BlockBuilder, BlockContext, BlockOutcome, Event, StateRead, View, check, execute_block,
+    Audit, BlockBuilder, BlockContext, BlockOutcome, Event, Overlay, StateRead, View, audit, check,
+    execute_block,
 };
 use acumen_chain_store::{Prepared, Store, StoredBlock};
 use acumen_protocol::codec::Encode as _;
@@ -136,8 +137,9 @@ impl Executor {
         outcome: BlockOutcome,
     ) -> Result<Assembled, NodeError> {
         let validators_hash = View::new(state).validators()?.hash();
-        let next = outcome.next_validators;
+        let next = outcome.next_validators.clone();
         let events: Vec<Vec<u8>> = outcome.events.iter().map(|event| event.encode()).collect();
+        let audit = audit_of_epoch(state, &outcome)?;
         let prepared = self.store().prepare(outcome.changes)?;
         let header = Header {
             height: context.height,
@@ -152,7 +154,7 @@ impl Executor {
         };
         let next_validators = (next.hash() != validators_hash).then_some(next);
         let block = Block { header, transactions };
-        Ok(Assembled { block, prepared, events, decoded: outcome.events, next_validators })
+        Ok(Assembled { block, prepared, events, decoded: outcome.events, next_validators, audit })
     }
 
     /// Applies a block on top of the tip and checks that its header says what follows. Commits nothing.
@@ -192,9 +194,9 @@ impl Executor {
     pub fn commit(&self, block: Block, certificate: Certificate) -> Result<(), NodeError> {
         let set = self.validators()?;
         certificate.verify(&self.genesis(), &set).map_err(|error| wrong(&block.header, &error))?;
-        let Assembled { block, prepared, events, decoded, next_validators } =
+        let Assembled { block, prepared, events, decoded, next_validators, audit } =
             self.assembled_or_replayed(&block)?;
-        let stored = StoredBlock { block, certificate: Some(certificate), next_validators, events };
+        let stored = StoredBlock { block, certificate: Some(certificate), next_validators, events, audit };
         self.store().commit(&stored, prepared)?;
         self.after_commit(&stored.block, &decoded)
     }
@@ -227,6 +229,18 @@ struct Assembled {
     events: Vec<Vec<u8>>,
     decoded: Vec<Event>,
     next_validators: Option<ValidatorSet>,
+    audit: Option<Audit>,
+}
+
+/// At the end of an epoch, when tokens are minted, everything is added up: a block that makes or loses one base unit is
+/// neither proposed nor committed.
+fn audit_of_epoch(state: &dyn StateRead, outcome: &BlockOutcome) -> Result<Option<Audit>, NodeError> {
+    if !outcome.events.iter().any(|event| matches!(event, Event::EpochEnded { .. })) {
+        return Ok(None);
+    }
+    let mut after = Overlay::new(state);
+    after.merge(outcome.changes.clone());
+    Ok(Some(audit(&after)?))
 }
 
 fn wrong(header: &Header, reason: &dyn std::fmt::Display) -> NodeError {

@@ -5,7 +5,7 @@ mod convert;
 
 use std::pin::Pin;
 
-use acumen_chain_ledger::{Event, Genesis, audit};
+use acumen_chain_ledger::{Audit, Event, Genesis, audit};
 use acumen_chain_store::StoreError;
 use acumen_proto::chain_v1 as wire;
 use acumen_proto::chain_v1::chain_server::Chain;
@@ -214,6 +214,14 @@ fn state(executor: &Executor, keys: &[Vec<u8>], height: u64) -> Result<wire::Get
 }
 
 fn supply(executor: &Executor, wanted: u64) -> Result<wire::GetSupplyResponse, Status> {
+    if wanted != 0 {
+        let audit = stored(executor, Height::new(wanted))?.audit.ok_or_else(|| {
+            Status::out_of_range(format!(
+                "block {wanted} ended no epoch: ask for one that did, or for height 0, the newest"
+            ))
+        })?;
+        return Ok(supply_response(wanted, &audit));
+    }
     // The tip may move between these two reads: take the state of a tip that did not.
     let (height, state) = loop {
         let before = executor.store().tip().height;
@@ -222,19 +230,18 @@ fn supply(executor: &Executor, wanted: u64) -> Result<wire::GetSupplyResponse, S
             break (before.get(), state);
         }
     };
-    if wanted != 0 && wanted != height {
-        return Err(Status::out_of_range(format!(
-            "only the newest supply can be added up: ask for height 0 or {height}"
-        )));
-    }
     let audit = audit(&state).map_err(|error| Status::data_loss(error.to_string()))?;
-    Ok(wire::GetSupplyResponse {
+    Ok(supply_response(height, &audit))
+}
+
+const fn supply_response(height: u64, audit: &Audit) -> wire::GetSupplyResponse {
+    wire::GetSupplyResponse {
         height,
         issuance: audit.issuance.get(),
         minted: audit.minted.get(),
         burned: audit.burned.get(),
         balances_total: audit.balances_total.get(),
-    })
+    }
 }
 
 fn transaction(

@@ -1,5 +1,6 @@
 //! Reading blocks.
 
+use acumen_chain_ledger::Audit;
 use acumen_protocol::codec::{Decode, Encode, decode_all};
 use acumen_protocol::{Block, Certificate, Hash, Height, ValidatorSet};
 
@@ -18,6 +19,8 @@ pub struct StoredBlock {
     pub next_validators: Option<ValidatorSet>,
     /// SCALE of each event, in order.
     pub events: Vec<Vec<u8>>,
+    /// Everything added up afresh after the block, if it ended an epoch.
+    pub audit: Option<Audit>,
 }
 
 impl Store {

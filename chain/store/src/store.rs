@@ -99,6 +99,7 @@ impl Store {
             certificate: None,
             next_validators: Some(genesis.validator_set()?),
             events: Vec::new(),
+            audit: None,
         };
         self.write_block(&block, prepared, true)
     }

@@ -62,8 +62,13 @@ fn next_block(store: &Store) -> StoredBlock {
     };
     let certificate = Certificate { height, round: 0, block: header.id(), signatures: Vec::new() };
     let block = Block { header, transactions: Vec::new() };
-    let stored =
-        StoredBlock { block, certificate: Some(certificate), next_validators: None, events: Vec::new() };
+    let stored = StoredBlock {
+        block,
+        certificate: Some(certificate),
+        next_validators: None,
+        events: Vec::new(),
+        audit: None,
+    };
     store.record_proposal(&stored.block).unwrap();
     store.commit(&stored, prepared).unwrap();
     stored
