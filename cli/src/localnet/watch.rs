@@ -8,7 +8,7 @@ use acumen_proto::validation_v1::{GetReportRequest, GetReportResponse};
 use acumen_protocol::{Epoch, Height, TrackId};
 use anyhow::{Context as _, Result};
 use futures::StreamExt as _;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::Endpoint;
 
 use super::plan::{Plan, Role};
@@ -16,6 +16,11 @@ use super::report::EpochReport;
 
 /// How long a validator may take to hand out its report. One that is down is left out.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long the node may be away when an epoch is to be read: longer than the supervisor's longest wait.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Pause between two attempts.
+const RETRY: Duration = Duration::from_millis(200);
 
 /// Yields a report at the end of each epoch.
 pub(crate) struct Watch {
@@ -41,10 +46,24 @@ impl Watch {
         loop {
             match self.blocks.next().await.context("the stream of blocks ended")? {
                 Ok(block) if block.header.height.get().is_multiple_of(self.tempo) => {
-                    return self.report(&block).await;
+                    return self.patient_report(&block).await;
                 }
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "waiting for the node"),
+            }
+        }
+    }
+
+    /// The node may be restarting at this very moment: what it has finalised, it will tell again.
+    async fn patient_report(&self, block: &VerifiedBlock) -> Result<EpochReport> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.report(block).await {
+                Err(error) if Instant::now() < deadline => {
+                    tracing::warn!(%error, "waiting for the node");
+                    sleep(RETRY).await;
+                }
+                outcome => return outcome,
             }
         }
     }
