@@ -104,7 +104,8 @@ mod tests {
         assert_eq!(leaves(&[]), Hash::ZERO);
         assert_ne!(leaves(&["a", "b"]), leaves(&["b", "a"]));
         assert_ne!(leaves(&["a", "b", "b"]), leaves(&["a", "b"]));
-        let inner = [&[0_u8][..], b"a"].concat();
-        assert_ne!(merkle_root([inner.clone()]), Hash::of(&inner));
+        // A leaf that looks like an inner node must not lead to that node's root.
+        let (left, right) = (merkle_root([b"a".to_vec()]), merkle_root([b"b".to_vec()]));
+        assert_ne!(merkle_root([[left.0, right.0].concat()]), leaves(&["a", "b"]));
     }
 }
