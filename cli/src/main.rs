@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // `eprintln!` would panic where standard error is a file on a full disk.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let _ = writeln!(std::io::stderr(), "error: {}", output::explain(&error));
             ExitCode::FAILURE
         }
     }

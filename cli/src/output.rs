@@ -22,9 +22,37 @@ pub(crate) fn line(text: impl std::fmt::Display) -> Result<()> {
     Ok(())
 }
 
+/// An error with its causes on one line. A cause that the text before already quotes is left out: libraries differ in
+/// whether a message includes its source.
+pub(crate) fn explain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// True if whoever read our output has gone (`acumen … | head`): no failure of ours.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let quoted = anyhow!("disk full").context("cannot write: disk full").context("saving");
+        assert_eq!(explain(&quoted), "saving: cannot write: disk full");
+        assert_eq!(explain(&anyhow!("b").context("a")), "a: b");
+    }
 }

@@ -116,7 +116,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, default_value_t = 64)]
     max_tokens: usize,
     /// 0 takes the likeliest token each time
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     temperature: f64,
     /// Seed of the sampling noise: the same seed gives the same text
     #[arg(long, default_value_t = 0)]
