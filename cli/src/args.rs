@@ -48,15 +48,15 @@ pub(crate) enum Command {
     Keys(keys::Command),
     /// Send a transaction
     Tx(tx::Args),
-    /// Show an account: balance and stakes, proven
+    /// Show an account: balance and stakes, proven. Example: acumen account 5Grwva… --json
     Account(reads::AccountArgs),
-    /// Show the neurons of a track, proven
+    /// Show the neurons of a track, proven. Example: acumen metagraph --track 0 --json
     Metagraph(reads::MetagraphArgs),
-    /// Show what an epoch paid, proven
+    /// Show what an epoch paid, proven. Example: acumen emission --epoch 3
     Emission(reads::EmissionArgs),
-    /// Show a block, its certificate verified
+    /// Show a block, its certificate verified. Example: acumen block 20
     Block(reads::BlockArgs),
-    /// Follow finality as a light client
+    /// Follow finality as a light client. Example: acumen verify --from-genesis localnet/genesis.json
     Verify(verify::Args),
     /// Train, inspect and run models
     #[command(subcommand)]
@@ -67,6 +67,6 @@ pub(crate) enum Command {
     /// Simulate thousands of epochs with the chain's own code
     #[command(subcommand)]
     Sim(sim::Command),
-    /// Check that this machine can run Acumen
+    /// Check that this machine can run Acumen. Example: acumen doctor
     Doctor,
 }

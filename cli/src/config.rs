@@ -52,7 +52,7 @@ fn explain(text: &str, place: &str, error: &toml::de::Error) -> String {
     let message = error.message().to_owned();
     let mut quoted = message.split('`').skip(1).step_by(2);
     if !message.starts_with("unknown field") {
-        return format!("{place}{message}");
+        return format!("{place}{}", error.to_string().trim_end());
     }
     let Some(unknown) = quoted.next() else { return message };
     let at = line_of(text, unknown).map(|line| format!("line {line}: ")).unwrap_or_default();

@@ -30,3 +30,14 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    /// clap's own check: no two arguments clash.
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::args::Acumen::command().debug_assert();
+    }
+}

@@ -19,14 +19,29 @@ use crate::prompt;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct WalletOptions {
     /// Folder of all wallets [default: ~/.acumen/wallets]
-    #[arg(long = "wallet.path", value_name = "DIR", env = "ACUMEN_WALLET_PATH")]
+    #[arg(
+        id = "wallet.path",
+        long = "wallet.path",
+        global = true,
+        value_name = "DIR",
+        env = "ACUMEN_WALLET_PATH"
+    )]
     pub(crate) path: Option<PathBuf>,
     /// Name of the wallet (its coldkey)
-    #[arg(long = "wallet.name", value_name = "NAME", default_value = "default", env = "ACUMEN_WALLET_NAME")]
+    #[arg(
+        id = "wallet.name",
+        long = "wallet.name",
+        global = true,
+        value_name = "NAME",
+        default_value = "default",
+        env = "ACUMEN_WALLET_NAME"
+    )]
     pub(crate) name: String,
     /// Name of the hotkey in the wallet
     #[arg(
+        id = "wallet.hotkey",
         long = "wallet.hotkey",
+        global = true,
         value_name = "NAME",
         default_value = "default",
         env = "ACUMEN_WALLET_HOTKEY"
@@ -183,7 +198,7 @@ pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
 }
 
 /// Writes a file durably: a crash leaves the old content or the new, never half of it.
-fn write(path: &Path, bytes: &[u8], mode: u32, overwrite: bool) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32, overwrite: bool) -> Result<()> {
     if path.exists() && !overwrite {
         bail!("{} exists: nothing was written (say --overwrite to replace it for good)", path.display());
     }

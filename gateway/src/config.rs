@@ -102,7 +102,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         let refuse = |field, reason: &str| Err(ConfigError { field, reason: reason.to_owned() });
         if self.nodes.is_empty() {
-            return refuse("nodes", "is empty: name at least one node, as in [\"http://127.0.0.1:9900\"]");
+            return refuse("nodes", "is empty: name at least one node, as in [\"http://127.0.0.1:9944\"]");
         }
         if self.track != 0 {
             return refuse("track", "must be 0: the only track whose tokens are bytes");

@@ -37,7 +37,7 @@ pub(crate) const FIRST_KEPT: &str = "first-kept";
 pub(crate) const LAYOUT: &str = "layout";
 
 /// The present layout.
-pub(crate) const LAYOUT_VERSION: u32 = 1;
+pub(crate) const LAYOUT_VERSION: u32 = 2;
 
 /// Kinds of entries in [`STALE`].
 pub(crate) const STALE_NODE: u8 = 0;

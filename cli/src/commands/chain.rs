@@ -10,10 +10,16 @@ use serde_json::{Value, json};
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ChainOptions {
     /// A node; may be given more than once, the first that answers is used
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9944", env = "ACUMEN_NODE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:9944",
+        env = "ACUMEN_NODE"
+    )]
     node: Vec<String>,
     /// Hash of the genesis header: a node of another chain is refused [default: trust the node's]
-    #[arg(long, value_name = "0x…", env = "ACUMEN_GENESIS")]
+    #[arg(long, global = true, value_name = "0x…", env = "ACUMEN_GENESIS")]
     genesis: Option<Hash>,
 }
 

@@ -151,11 +151,8 @@ fn new(args: &NewArgs) -> Result<()> {
         let phrase = phrase_from_entropy(&rand::random())?;
         let key = StoredKey::from_phrase(&phrase)?;
         store(&wallet, role, &key, args.no_password, args.overwrite)?;
-        if !args.json {
-            output::line(format_args!(
-                "New {role:?}. Write these words down, they are the only copy:\n  {phrase}"
-            ))?;
-        }
+        // On stderr, so that the JSON of stdout holds no secret.
+        eprintln!("New {role:?}. Keep these words secret and safe, they restore the key:\n  {phrase}");
     }
     show(&wallet, args.json)
 }

@@ -44,6 +44,9 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         );
     }
     output::line(format_args!("genesis {genesis}"))?;
+    if args.from_genesis.is_none() {
+        output::line("the node itself named this genesis: give the one that you trust with --from-genesis")?;
+    }
     output::line(format_args!(
         "{checked} blocks checked: links, certificates, transactions and events are good"
     ))?;

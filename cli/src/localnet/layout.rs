@@ -102,7 +102,12 @@ pub(crate) fn hotkey(plan: &Plan, name: &str) -> AccountId {
 fn write_keys(plan: &Plan, process: &Process, folder: &Path) -> Result<()> {
     if process.role == Role::Node {
         let seed = keys::consensus_key(plan.seed, &process.name).to_seed();
-        return write(&folder.join("consensus.key"), hex::encode(seed).as_bytes());
+        return crate::wallet::write(
+            &folder.join("consensus.key"),
+            hex::encode(seed).as_bytes(),
+            0o600,
+            true,
+        );
     }
     let options = WalletOptions {
         path: Some(folder.join("wallets")),

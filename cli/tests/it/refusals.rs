@@ -71,6 +71,18 @@ fn a_busy_port_is_named() {
     refused(&["gateway", "run", "--config", &config], 1, &[&address]);
 }
 
+/// Options of the wallet and the chain stand after the call, as people write them.
+#[test]
+fn options_of_a_transaction_may_follow_its_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let call: &[&str] =
+        &["tx", "register", "--max-price", "2", "--wallet.path", path, "--wallet.name", "alice"];
+    refused(call, 1, &["alice/coldkey", "acumen keys new"]);
+    run(&["keys", "new", "--no-password", "--json", "--wallet.path", path, "--wallet.name", "alice"]);
+    refused(&[call, &["--node", "http://127.0.0.1:1"]].concat(), 1, &["http://127.0.0.1:1"]);
+}
+
 #[test]
 fn a_chain_out_of_reach_says_which_option_to_use() {
     refused(&["metagraph", "--node", "http://127.0.0.1:1"], 1, &["http://127.0.0.1:1", "--node"]);
