@@ -63,6 +63,8 @@ pub(super) const CRATES: &[Crate] = &[
     adapter("acumen-models", &[]),
     adapter("acumen-chain-store", &[]),
     adapter("acumen-chain-client", &["acumen-proto"]),
+    adapter("acumen-chain-bft", &[]),
+    adapter("acumen-chain-network", &[]),
     adapter("acumen-miner-client", &["acumen-proto"]),
     shell("acumen-chain-node"),
     shell("acumen-miner"),

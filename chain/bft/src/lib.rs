@@ -1,0 +1,2 @@
+//! Byzantine fault tolerant ordering by Malachite, behind types of our own.
+#![forbid(unsafe_code)]
