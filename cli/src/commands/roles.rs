@@ -24,11 +24,15 @@ pub(crate) enum Command {
         #[arg(long, hide = true)]
         exit_with_stdin: bool,
     },
-    /// Check a configuration without running it. Example: acumen miner check-config --config miner.toml
+    /// Check a configuration, the files that it names and its hotkey, without running it.
+    /// Example: acumen miner check-config --config miner.toml
     CheckConfig {
         /// The role's configuration
         #[arg(long, value_name = "FILE.toml")]
         config: PathBuf,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -38,10 +42,12 @@ trait RoleConfig: DeserializeOwned {
     fn resolve(&mut self, base: &Path);
     /// What cannot work.
     fn verify(&self) -> Result<(), String>;
+    /// What it reads at its start, each with the key that names it.
+    fn reads(&self) -> Vec<(&'static str, &Path)>;
 }
 
 macro_rules! role_config {
-    ($config:ty) => {
+    ($config:ty, |$this:ident| $reads:expr) => {
         impl RoleConfig for $config {
             fn resolve(&mut self, base: &Path) {
                 self.resolve_paths(base);
@@ -49,12 +55,18 @@ macro_rules! role_config {
             fn verify(&self) -> Result<(), String> {
                 self.check().map_err(|error| error.to_string())
             }
+            fn reads(&self) -> Vec<(&'static str, &Path)> {
+                let $this = self;
+                $reads
+            }
         }
     };
 }
-role_config!(acumen_miner::Config);
-role_config!(acumen_validator::Config);
-role_config!(acumen_gateway::Config);
+role_config!(acumen_miner::Config, |miner| vec![("model.path", &miner.model.path)]);
+role_config!(acumen_validator::Config, |validator| vec![("held_out", &validator.held_out)]);
+role_config!(acumen_gateway::Config, |gateway| {
+    gateway.api_keys.iter().map(|path| ("api_keys", path.as_path())).collect()
+});
 
 impl RoleConfig for acumen_chain_node::Config {
     fn resolve(&mut self, base: &Path) {
@@ -67,6 +79,11 @@ impl RoleConfig for acumen_chain_node::Config {
         files
             .and_then(|()| acumen_chain_node::load_key(&self.consensus_key).map(drop))
             .map_err(|e| e.to_string())
+    }
+
+    /// [`Self::verify`] has read them all.
+    fn reads(&self) -> Vec<(&'static str, &Path)> {
+        Vec::new()
     }
 }
 
@@ -120,10 +137,7 @@ where
 {
     let (path, exit_with_stdin) = match command {
         Command::Run { config, exit_with_stdin } => (config, *exit_with_stdin),
-        Command::CheckConfig { config } => {
-            load::<C>(config)?;
-            return output::line(format_args!("{} is good", config.display()));
-        }
+        Command::CheckConfig { config, json } => return check::<C>(config, needs_hotkey, *json),
     };
     let (config, wallet) = load::<C>(path)?;
     let hotkey = needs_hotkey.then(|| wallet.open()?.keypair(Role::Hotkey)).transpose();
@@ -135,6 +149,23 @@ where
         }
         run(config, hotkey, shutdown).await
     })
+}
+
+/// Checks whatever can be checked without asking anybody: the file, what it names, the hotkey.
+fn check<C: RoleConfig>(path: &Path, needs_hotkey: bool, json: bool) -> Result<()> {
+    let (config, wallet) = load::<C>(path)?;
+    let shown = path.display();
+    for (key, file) in config.reads() {
+        // A folder can be opened too, and a model may be one.
+        std::fs::File::open(file)
+            .with_context(|| format!("{shown}: `{key}`: cannot read {}", file.display()))?;
+    }
+    let hotkey = needs_hotkey.then(|| wallet.open()?.address(Role::Hotkey)).transpose();
+    let hotkey = hotkey.with_context(|| format!("{shown}: the [wallet]"))?.map(|address| address.to_string());
+    if json {
+        return output::json_line(&serde_json::json!({"config": path, "good": true, "hotkey": hotkey}));
+    }
+    output::line(format_args!("{shown} is good"))
 }
 
 fn load<C: RoleConfig>(path: &Path) -> Result<(C, crate::wallet::WalletOptions)> {

@@ -44,6 +44,22 @@ fn an_unknown_key_is_named_with_the_nearest_known_one() {
 }
 
 #[test]
+fn a_file_or_a_hotkey_that_a_configuration_names_in_vain_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let wallets = folder.path().to_str().unwrap();
+    let text = "listen = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1:1\"\ndata_dir = \"d\"\n\
+                nodes = [\"http://127.0.0.1:1\"]\nmodel = { path = \"gone.ngram\" }\n[wallet]\npath = \"w\"\n";
+    let config = write(folder.path(), "miner.toml", text);
+    let check = ["miner", "check-config", "--config", &config];
+    refused(&check, 1, &["miner.toml", "`model.path`", "gone.ngram"]);
+    write(folder.path(), "gone.ngram", "here");
+    refused(&check, 1, &["[wallet]", "acumen keys new"]);
+    let wallet = format!("{wallets}/w");
+    assert!(run(&["keys", "new", "--only", "hotkey", "--wallet.path", &wallet]).status.success());
+    assert!(run(&check).status.success());
+}
+
+#[test]
 fn a_damaged_model_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let good = std::fs::read(repository("models/checkpoints/gpt-small.safetensors")).unwrap();
