@@ -1,12 +1,11 @@
 //! Validator sets and commit certificates: the proof that more than 2/3 of the voting power decided a block.
 //!
-//! The format is ours and names no consensus engine. A vote's preimage binds the chain (genesis hash), the height, the
-//! round, the block id and the voter.
+//! The format is ours and names no consensus engine. What is signed is a precommit: see [`crate::vote`].
 
 use parity_scale_codec::{Decode, Encode};
 
-use crate::domain::Domain;
 use crate::limits::MAX_CONSENSUS_VALIDATORS;
+use crate::vote::{Vote, VoteKind};
 use crate::{ConsensusKeypair, ConsensusPublic, ConsensusSignature, Hash, Height};
 
 /// One voter.
@@ -106,20 +105,6 @@ impl ValidatorSet {
     }
 }
 
-/// What a precommit vote signs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode)]
-struct VotePreimage<'a> {
-    genesis: &'a Hash,
-    kind: u8,
-    height: Height,
-    round: u32,
-    block: Option<&'a Hash>,
-    voter: &'a ConsensusPublic,
-}
-
-/// Marks a precommit in [`VotePreimage`]; a replicated engine's prevotes take another number.
-const PRECOMMIT: u8 = 1;
-
 /// Proof that a block was decided.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Certificate {
@@ -177,10 +162,7 @@ impl Certificate {
         round: u32,
         block: &Hash,
     ) -> ConsensusSignature {
-        let voter = key.public();
-        let preimage =
-            VotePreimage { genesis, kind: PRECOMMIT, height, round, block: Some(block), voter: &voter };
-        key.sign_in(Domain::Vote, &preimage)
+        precommit(height, round, block, key.public()).sign(genesis, key)
     }
 
     /// Checks that more than 2/3 of `set`'s power signed this very block on the chain with this genesis. One bad
@@ -195,15 +177,8 @@ impl Certificate {
             previous = Some(voter);
             let power = set.power(voter);
             let power = power.ok_or(CertificateError::UnknownVoter { voter: *voter, height: self.height })?;
-            let preimage = VotePreimage {
-                genesis,
-                kind: PRECOMMIT,
-                height: self.height,
-                round: self.round,
-                block: Some(&self.block),
-                voter,
-            };
-            if !signature.verify_in(Domain::Vote, &preimage, voter) {
+            let vote = precommit(self.height, self.round, &self.block, *voter);
+            if !vote.verify(genesis, signature) {
                 return Err(CertificateError::BadSignature { voter: *voter });
             }
             signed = signed.saturating_add(power);
@@ -214,6 +189,10 @@ impl Certificate {
             Err(CertificateError::NoQuorum { signed, total: set.checked_total().unwrap_or(u64::MAX) })
         }
     }
+}
+
+const fn precommit(height: Height, round: u32, block: &Hash, voter: ConsensusPublic) -> Vote {
+    Vote { kind: VoteKind::Precommit, height, round, block: Some(*block), voter }
 }
 
 #[cfg(test)]

@@ -14,6 +14,10 @@ pub enum Domain {
     Transaction,
     /// A consensus vote on a block, by a validating node (ed25519).
     Vote,
+    /// The announcement of a round's block, by a validating node (ed25519).
+    Proposal,
+    /// The address of a validating node in the network of nodes, by its consensus key (ed25519).
+    ConsensusPeer,
     /// Possession of a consensus key, by that key (ed25519).
     ConsensusKey,
     /// A client's message on an authenticated stream, by the stream's session key (ed25519).
@@ -24,8 +28,15 @@ pub enum Domain {
 
 impl Domain {
     /// Every domain, for the uniqueness test.
-    pub const ALL: [Self; 5] =
-        [Self::Transaction, Self::Vote, Self::ConsensusKey, Self::StreamMessage, Self::Receipt];
+    pub const ALL: [Self; 7] = [
+        Self::Transaction,
+        Self::Vote,
+        Self::Proposal,
+        Self::ConsensusPeer,
+        Self::ConsensusKey,
+        Self::StreamMessage,
+        Self::Receipt,
+    ];
 
     /// The name under which this domain signs.
     #[must_use]
@@ -33,6 +44,8 @@ impl Domain {
         match self {
             Self::Transaction => "acumen/transaction/1",
             Self::Vote => "acumen/vote/1",
+            Self::Proposal => "acumen/proposal/1",
+            Self::ConsensusPeer => "acumen/consensus-peer/1",
             Self::ConsensusKey => "acumen/consensus-key/1",
             Self::StreamMessage => "acumen/stream-message/1",
             Self::Receipt => "acumen/receipt/1",

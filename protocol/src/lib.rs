@@ -32,6 +32,7 @@ pub mod limits;
 pub mod session;
 pub mod transaction;
 pub mod units;
+pub mod vote;
 pub mod weights;
 
 pub use account::AccountId;
@@ -42,3 +43,4 @@ pub use hash::Hash;
 pub use keys::{ConsensusKeypair, ConsensusPublic, ConsensusSignature, Keypair, Signature};
 pub use transaction::{SignedTransaction, Transaction};
 pub use units::{Epoch, Height, Nacu, Nonce, TimestampMs, TrackId, Uid};
+pub use vote::{Equivocation, Proposal, Signed, Vote, VoteKind};
