@@ -6,7 +6,7 @@ use parity_scale_codec::{Decode, Encode};
 use crate::codec::{DecodeError, decode_all};
 use crate::domain::Domain;
 use crate::limits::MAX_TRANSACTION_BYTES;
-use crate::{AccountId, Call, Hash, Height, Keypair, Nonce, Signature};
+use crate::{AccountId, Call, Hash, Height, Keypair, Nacu, Nonce, Signature};
 
 /// What is signed.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -19,6 +19,9 @@ pub struct Transaction {
     pub nonce: Nonce,
     /// Last height at which the transaction may be included: a stuck one dies instead of surprising its sender later.
     pub valid_until: Height,
+    /// Added to the fee by choice, to stand before others in a full block; compact, so that none costs one byte.
+    #[codec(compact)]
+    pub tip: Nacu,
     /// The request.
     pub call: Call,
 }
@@ -143,7 +146,7 @@ impl VerifiedTransaction {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Nacu, TrackId};
+    use crate::TrackId;
 
     fn sample(key: &Keypair) -> Transaction {
         let call = Call::Transfer { to: AccountId([7; 32]), amount: Nacu::new(5) };
@@ -152,6 +155,7 @@ mod tests {
             sender: key.account(),
             nonce: Nonce::new(3),
             valid_until: Height::new(100),
+            tip: Nacu::ZERO,
             call,
         }
     }
@@ -170,10 +174,11 @@ mod tests {
     fn every_field_is_under_the_signature() {
         let key = Keypair::from_seed(&[4; 32]);
         let signed = sample(&key).sign(&key);
-        let changes: [fn(&mut Transaction); 4] = [
+        let changes: [fn(&mut Transaction); 5] = [
             |tx| tx.sender = AccountId([9; 32]),
             |tx| tx.nonce = Nonce::new(4),
             |tx| tx.valid_until = Height::new(101),
+            |tx| tx.tip = Nacu::new(1),
             |tx| {
                 tx.call =
                     Call::Register { track: TrackId::ZERO, hotkey: AccountId([7; 32]), max_price: Nacu::ZERO }
@@ -185,6 +190,20 @@ mod tests {
             assert!(matches!(forged.verify(&Hash([1; 32])), Err(TransactionError::BadSignature { .. })));
         }
         assert!(matches!(signed.verify(&Hash([2; 32])), Err(TransactionError::WrongChain { .. })));
+    }
+
+    #[test]
+    fn a_tip_is_compact_and_has_one_encoding() {
+        let key = Keypair::from_seed(&[4; 32]);
+        let without = sample(&key).encode();
+        // genesis, sender, nonce and valid_until, then the tip
+        assert_eq!(without[32 + 32 + 8 + 8], 0, "none is one zero byte");
+        let with = Transaction { tip: Nacu::new(1 << 40), ..sample(&key) };
+        assert_eq!(decode_all::<Transaction>("transaction", &with.encode()), Ok(with));
+        let mut wasteful = without;
+        // The two-byte form of zero.
+        wasteful.splice(80..81, [1, 0]);
+        assert!(decode_all::<Transaction>("transaction", &wasteful).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use parity_scale_codec::{Decode, Encode, MaxEncodedLen};
+use parity_scale_codec::{Compact, CompactAs, Decode, Encode, MaxEncodedLen};
 
 macro_rules! unit {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
@@ -84,6 +84,24 @@ unit! {
 unit! {
     /// Milliseconds since the Unix epoch, as stated by a block's proposer or a caller.
     TimestampMs(u64)
+}
+
+impl CompactAs for Nacu {
+    type As = u64;
+
+    fn encode_as(&self) -> &u64 {
+        &self.0
+    }
+
+    fn decode_from(value: u64) -> Result<Self, parity_scale_codec::Error> {
+        Ok(Self(value))
+    }
+}
+
+impl From<Compact<Self>> for Nacu {
+    fn from(compact: Compact<Self>) -> Self {
+        compact.0
+    }
 }
 
 impl Nacu {

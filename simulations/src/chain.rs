@@ -7,7 +7,7 @@ use acumen_chain_ledger::{
     Rejection, View, audit, execute_block,
 };
 use acumen_protocol::transaction::{TransactionError, VerifiedTransaction};
-use acumen_protocol::{AccountId, Call, Hash, Height, Keypair, Nonce, TimestampMs, Transaction};
+use acumen_protocol::{AccountId, Call, Hash, Height, Keypair, Nacu, Nonce, TimestampMs, Transaction};
 
 use crate::seeded::bytes;
 
@@ -114,6 +114,7 @@ impl Chain {
             sender: sender.account,
             nonce: sender.nonce,
             valid_until: Height::new(u64::MAX),
+            tip: Nacu::ZERO,
             call,
         };
         sender.nonce = Nonce::new(sender.nonce.get() + 1);

@@ -21,6 +21,11 @@ impl ChainClient {
     /// Signs `call` with `key` and submits it: takes the sender's next nonce and an expiry. Several tasks, and several
     /// clients of one key, may do this at once.
     pub async fn submit(&self, call: Call, key: &Keypair) -> Result<TxId, ClientError> {
+        self.submit_with_tip(call, Nacu::ZERO, key).await
+    }
+
+    /// The same with a tip on top of the fee, to stand before others in a full block.
+    pub async fn submit_with_tip(&self, call: Call, tip: Nacu, key: &Keypair) -> Result<TxId, ClientError> {
         let sender = key.account();
         let turn = self.turn_of(sender);
         let _turn = turn.lock().await;
@@ -29,8 +34,8 @@ impl ChainClient {
         let mut nonce = account.value.nonce;
         let mut last = None;
         for _ in 0..NONCE_ATTEMPTS {
-            let transaction =
-                Transaction { genesis: self.genesis_hash(), sender, nonce, valid_until, call: call.clone() };
+            let genesis = self.genesis_hash();
+            let transaction = Transaction { genesis, sender, nonce, valid_until, tip, call: call.clone() };
             match self.submit_signed(&transaction.sign(key)).await {
                 Err(ClientError::Rejected(Rejection::Nonce { expected, found })) if expected > found => {
                     nonce = expected;

@@ -1,4 +1,4 @@
-//! Fees: a base and a price per byte, paid whether the transaction succeeds or fails. Half is burned (the larger half of
+//! Fees: a base, a price per byte and a tip by choice, paid whether the transaction succeeds or fails. Half is burned (the larger half of
 //! an odd fee), half goes to the treasury.
 
 use acumen_protocol::transaction::VerifiedTransaction;
@@ -8,12 +8,18 @@ use crate::mint::{burn, credit, debit, minus};
 use crate::state::Overlay;
 use crate::{LedgerError, Params, Rejection, StateKey, View};
 
-/// The fee of a signed transaction of `size` bytes.
+/// The least fee of a signed transaction of `size` bytes: without a tip.
 #[must_use]
 pub fn fee_of(params: &Params, size: usize) -> Nacu {
     let bytes = u64::try_from(size).unwrap_or(u64::MAX);
     let fee = params.fee_per_byte.get().saturating_mul(bytes).saturating_add(params.fee_base.get());
     Nacu::new(fee)
+}
+
+/// What a transaction pays: the least fee and its tip. A sum beyond all supply saturates, and nobody can pay it.
+#[must_use]
+pub fn fee_with_tip(params: &Params, tx: &VerifiedTransaction) -> Nacu {
+    Nacu::new(fee_of(params, tx.size()).get().saturating_add(tx.get().tip.get()))
 }
 
 /// True if a hotkey signs the call; its owner pays then.
@@ -50,7 +56,7 @@ pub(crate) fn charge(
         Ok(account) => account,
         Err(rejection) => return Ok(Err(rejection)),
     };
-    let fee = fee_of(params, tx.size());
+    let fee = fee_with_tip(params, tx);
     if let Some(has) = debit(state, account, fee)? {
         return Ok(Err(Rejection::Balance { account, has, needs: fee }));
     }

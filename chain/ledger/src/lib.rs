@@ -41,7 +41,7 @@ pub use audit::{Audit, AuditError, audit};
 pub use block::{BlockBuilder, BlockContext, BlockError, BlockOutcome, TxOutcome, check, execute_block};
 pub use error::LedgerError;
 pub use event::Event;
-pub use fee::fee_of;
+pub use fee::{fee_of, fee_with_tip};
 pub use genesis::{Genesis, GenesisError};
 pub use key::StateKey;
 pub use params::Params;

@@ -48,6 +48,28 @@ fn a_failed_transaction_pays_its_fee_and_does_nothing_else() {
 }
 
 #[test]
+fn a_tip_is_paid_and_split_like_the_fee() {
+    let mut chain = chain();
+    let (sender, tip) = (account(1), Nacu::new(1_001));
+    let call = Call::Transfer { to: account(2), amount: acu(1) };
+    let transaction = Transaction {
+        genesis: chain.genesis,
+        sender,
+        nonce: Nonce::ZERO,
+        valid_until: Height::new(u64::MAX),
+        tip,
+        call,
+    };
+    let transaction = transaction.sign(&key(1)).verify(&chain.genesis).unwrap();
+    let due = fee_of(&short(), transaction.size()).get() + tip.get();
+    let before = chain.free(TREASURY);
+    let outcome = chain.block(&[transaction]);
+    assert_eq!(outcome.outcomes[0].fee.get(), due);
+    assert_eq!(chain.free(1), 10_000 * ACU - ACU - due);
+    assert_eq!(chain.free(TREASURY) - before, due / 2);
+}
+
+#[test]
 fn inadmissible_transactions_refuse_the_block_and_the_pool_says_why() {
     let chain = chain();
     let call = || Call::Transfer { to: account(2), amount: acu(1) };
@@ -58,6 +80,7 @@ fn inadmissible_transactions_refuse_the_block_and_the_pool_says_why() {
         sender: account(1),
         nonce: Nonce::ZERO,
         valid_until: Height::ZERO,
+        tip: Nacu::ZERO,
         call: call(),
     };
     let expired = expired.sign(&key(1)).verify(&chain.genesis).unwrap();

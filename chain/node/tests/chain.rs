@@ -6,7 +6,7 @@ use acumen_chain_client::ClientError;
 use acumen_chain_ledger::Rejection;
 use acumen_chain_ledger::genesis::GenesisValidator;
 use acumen_chain_node::{Node, NodeError};
-use acumen_protocol::{Call, ConsensusKeypair, Epoch, Height, Nonce, TrackId, Transaction};
+use acumen_protocol::{Call, ConsensusKeypair, Epoch, Height, Nacu, Nonce, TrackId, Transaction};
 use common::{Running, account, acu, config, genesis, key};
 use futures::StreamExt as _;
 
@@ -44,6 +44,7 @@ async fn refusals_say_what_to_do() {
         sender: account(1),
         nonce: Nonce::new(nonce),
         valid_until: Height::new(u64::MAX),
+        tip: Nacu::ZERO,
         call: pay(2, 1),
     };
     let ahead = transaction(99, client.genesis_hash()).sign(&key(1));

@@ -15,7 +15,7 @@ use crate::error::StoreError;
 use crate::prune::prune;
 use crate::store::Store;
 use crate::tables::{
-    BLOCKS, HISTORY, NODES, PROPOSALS, STALE, STALE_NODE, STALE_VALUE, TRANSACTIONS, VALUES, history_key,
+    BLOCKS, HISTORY, KEYS, NODES, PROPOSALS, STALE, STALE_NODE, STALE_VALUE, TRANSACTIONS, VALUES, history_key,
     stale_key,
 };
 
@@ -118,6 +118,7 @@ fn put_state(write: &WriteTransaction, prepared: &Prepared) -> Result<(), redb::
     let mut values = write.open_table(VALUES)?;
     let mut history = write.open_table(HISTORY)?;
     let mut stale = write.open_table(STALE)?;
+    let mut keys = write.open_table(KEYS)?;
     for (key, value) in &prepared.changes {
         let hash = key_hash(key).0;
         let (from, to) = (history_key(&hash, 0), history_key(&hash, height));
@@ -125,6 +126,8 @@ fn put_state(write: &WriteTransaction, prepared: &Prepared) -> Result<(), redb::
         let before = before.map(|(old, _)| old.value().to_vec());
         if let Some(old) = before {
             stale.insert(stale_key(height, STALE_VALUE, &old).as_slice(), [].as_slice())?;
+        } else {
+            keys.insert(hash.as_slice(), key.as_slice())?;
         }
         match value {
             Some(value) => {

@@ -11,7 +11,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _}
 use crate::blocks::StoredBlock;
 use crate::error::StoreError;
 use crate::tables::{
-    BLOCKS, FIRST_KEPT, HISTORY, LAYOUT, LAYOUT_VERSION, META, NODES, PROPOSALS, STALE, TRANSACTIONS, VALUES,
+    BLOCKS, FIRST_KEPT, HISTORY, KEYS, LAYOUT, LAYOUT_VERSION, META, NODES, PROPOSALS, STALE, TRANSACTIONS, VALUES,
 };
 
 /// The database's file inside the data directory.
@@ -170,6 +170,7 @@ impl Store {
         write.open_table(TRANSACTIONS)?;
         write.open_table(VALUES)?;
         write.open_table(HISTORY)?;
+        write.open_table(KEYS)?;
         write.open_table(NODES)?;
         write.open_table(STALE)?;
         write.open_table(PROPOSALS)?;

@@ -18,6 +18,10 @@ pub(crate) const VALUES: Bytes = TableDefinition::new("values");
 /// Hash of a state key, height (big-endian) → the value written there.
 pub(crate) const HISTORY: Bytes = TableDefinition::new("history");
 
+/// Hash of a state key → the key, for every key that ever had a value: the tree knows hashes only, and who receives a
+/// state needs the keys.
+pub(crate) const KEYS: Bytes = TableDefinition::new("keys");
+
 /// Tree node key → tree node, both as borsh.
 pub(crate) const NODES: Bytes = TableDefinition::new("nodes");
 
@@ -37,7 +41,7 @@ pub(crate) const FIRST_KEPT: &str = "first-kept";
 pub(crate) const LAYOUT: &str = "layout";
 
 /// The present layout.
-pub(crate) const LAYOUT_VERSION: u32 = 2;
+pub(crate) const LAYOUT_VERSION: u32 = 3;
 
 /// Kinds of entries in [`STALE`].
 pub(crate) const STALE_NODE: u8 = 0;

@@ -24,6 +24,9 @@ pub(crate) struct Args {
     wallet: WalletOptions,
     #[command(flatten)]
     chain: ChainOptions,
+    /// Added to the fee, to stand before others in a full block
+    #[arg(long, global = true, default_value = "0", value_name = "ACU")]
+    tip: Nacu,
     /// Sign and show the transaction, send nothing
     #[arg(long, global = true)]
     dry_run: bool,
@@ -192,9 +195,10 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let call = args.call.into_call(&wallet, &client).await?;
     let name = call.name();
     if args.dry_run {
-        return print(&dry_run(&client, call, &key).await?, args.json);
+        return print(&dry_run(&client, call, args.tip, &key).await?, args.json);
     }
-    let sent = client.submit(call, &key).await.map_err(|error| anyhow!("{name} was refused: {error}"))?;
+    let sent = client.submit_with_tip(call, args.tip, &key).await;
+    let sent = sent.map_err(|error| anyhow!("{name} was refused: {error}"))?;
     let included = client.wait_included(&sent).await.with_context(|| format!("{name} {sent}"))?;
     print(
         &json!({
@@ -207,17 +211,19 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     )
 }
 
-async fn dry_run(client: &ChainClient, call: Call, key: &Keypair) -> Result<Value> {
+async fn dry_run(client: &ChainClient, call: Call, tip: Nacu, key: &Keypair) -> Result<Value> {
     let account = client.account(key.account()).await?;
     let valid_until = Height::new(account.at.height.get().saturating_add(DRY_RUN_BLOCKS));
     let (sender, nonce) = (key.account(), account.value.nonce);
     let name = call.name();
-    let signed = Transaction { genesis: client.genesis_hash(), sender, nonce, valid_until, call }.sign(key);
+    let genesis = client.genesis_hash();
+    let signed = Transaction { genesis, sender, nonce, valid_until, tip, call }.sign(key);
     Ok(json!({
         "call": name,
         "sender": sender.to_string(),
         "nonce": nonce.get(),
         "valid_until": valid_until.get(),
+        "tip": nacu(tip),
         "transaction": format!("0x{}", hex::encode(signed.to_bytes())),
         "sent": false,
     }))

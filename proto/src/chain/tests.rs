@@ -30,6 +30,7 @@ fn block() -> FinalizedBlock {
         sender: sender.account(),
         nonce: Nonce::ZERO,
         valid_until: Height::new(9),
+        tip: Nacu::ZERO,
         call: Call::Transfer { to: AccountId([3; 32]), amount: Nacu::new(1) },
     };
     FinalizedBlock {

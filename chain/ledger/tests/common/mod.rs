@@ -74,7 +74,8 @@ impl Chain {
         let sender = account(tag);
         let valid_until = Height::new(u64::MAX);
         let nonce = Nonce::new(nonce);
-        let transaction = Transaction { genesis: self.genesis, sender, nonce, valid_until, call };
+        let tip = Nacu::ZERO;
+        let transaction = Transaction { genesis: self.genesis, sender, nonce, valid_until, tip, call };
         transaction.sign(&key(tag)).verify(&self.genesis).unwrap()
     }
 

@@ -11,7 +11,7 @@ fn transaction(tag: u8, nonce: u64, amount: u64) -> (SignedTransaction, Verified
     let key = Keypair::from_seed(&[tag; 32]);
     let call = Call::Transfer { to: AccountId([9; 32]), amount: Nacu::new(amount) };
     let (nonce, valid_until) = (Nonce::new(nonce), Height::new(u64::MAX));
-    let transaction = Transaction { genesis: GENESIS, sender: key.account(), nonce, valid_until, call };
+    let transaction = Transaction { genesis: GENESIS, sender: key.account(), nonce, valid_until, tip: Nacu::ZERO, call };
     let signed = transaction.sign(&key);
     (signed.clone(), signed.verify(&GENESIS).unwrap())
 }
