@@ -13,6 +13,8 @@ pub struct TensorInfo {
     pub name: String,
     /// Its shape.
     pub shape: Vec<usize>,
+    /// Its type, in the words of the format.
+    pub dtype: String,
 }
 
 /// A model file, described.
@@ -51,7 +53,7 @@ fn contents(
     }
     let model = crate::gpt::GptModel::read(path, options.max_file_bytes)?;
     let tensors = model.config().tensors().into_iter();
-    let tensors = tensors.map(|(name, shape)| TensorInfo { name, shape }).collect();
+    let tensors = tensors.map(|(name, shape)| TensorInfo { name, shape, dtype: "f16".into() }).collect();
     Ok((tensors, model.card().clone()))
 }
 

@@ -16,7 +16,7 @@
 //!
 //! Units: log-probabilities are natural logarithms; losses are nats unless a name says bits per byte.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod corpus;
 #[cfg(feature = "libtorch")]
@@ -29,8 +29,13 @@ pub mod generate;
 pub mod gpt;
 pub mod inspect;
 mod load;
+#[cfg(feature = "libtorch")]
+mod mapped;
 mod model;
 pub mod ngram;
+#[cfg(feature = "libtorch")]
+mod nn;
+mod options;
 pub mod recipe;
 pub mod replica;
 #[cfg(feature = "libtorch")]
@@ -44,9 +49,12 @@ pub mod torchscript;
 #[cfg(feature = "libtorch")]
 pub mod train;
 #[cfg(feature = "libtorch")]
+mod weights;
+#[cfg(feature = "libtorch")]
 mod window;
 
 pub use error::ModelError;
-pub use load::{LoadOptions, load};
+pub use load::load;
 pub use model::{LanguageModel, LogProbs, ModelInfo, Session, Token, byte_tokens};
+pub use options::{Device, Dtype, LoadOptions};
 pub use replica::{Load, Replica, ReplicaError, ReplicaLimits, SessionHandle};

@@ -3,23 +3,7 @@
 use std::path::Path;
 
 use crate::ngram::NgramModel;
-use crate::{LanguageModel, ModelError};
-
-/// How to load a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// Threads inside one operation of libtorch, for the calling thread; none keeps libtorch's own choice.
-    pub threads: Option<usize>,
-    /// Largest file to read, in bytes.
-    pub max_file_bytes: u64,
-}
-
-impl Default for LoadOptions {
-    /// One thread, because replicas run side by side; files of up to 4 GiB.
-    fn default() -> Self {
-        Self { threads: Some(1), max_file_bytes: 4 << 30 }
-    }
-}
+use crate::{LanguageModel, LoadOptions, ModelError};
 
 /// Loads `.safetensors` (a byte GPT with its configuration inside), `.pt` (TorchScript) or `.ngram`.
 ///

@@ -1,0 +1,44 @@
+//! `acumen model inspect`: what is in a model file.
+
+use std::path::PathBuf;
+
+use acumen_models::{LoadOptions, inspect};
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use crate::output;
+
+#[derive(Args, Debug)]
+pub(crate) struct InspectArgs {
+    /// The model file
+    model: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &InspectArgs) -> Result<()> {
+    let found = inspect::inspect(&args.model, &LoadOptions::default())?;
+    if args.json {
+        return output::json_line(&json!(found));
+    }
+    let info = &found.info;
+    output::line(format_args!("name          {}", info.name))?;
+    output::line(format_args!("architecture  {} ({})", info.architecture, info.format))?;
+    output::line(format_args!("parameters    {}", info.parameters))?;
+    output::line(format_args!("vocabulary    {} ({})", info.vocab, info.tokenizer))?;
+    output::line(format_args!("context       {} tokens", info.context))?;
+    output::line(format_args!(
+        "file          {} bytes, blake2b-256 0x{}",
+        found.file_bytes,
+        hex::encode(info.digest)
+    ))?;
+    for tensor in &found.tensors {
+        output::line(format_args!("  {:32} {:?}", tensor.name, tensor.shape))?;
+    }
+    if !found.card.is_null() {
+        output::line(format_args!("card          {}", serde_json::to_string_pretty(&found.card)?))?;
+    }
+    Ok(())
+}
