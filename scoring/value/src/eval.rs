@@ -9,8 +9,8 @@
 
 use crate::game::owen::{DEFAULT_PERMUTATIONS, DEFAULT_SEED};
 use crate::game::{
-    Coalitions, Game, GameError, GameSpec, MAX_EXACT, STACKING_TOLERANCE, banzhaf_sampled, loo, pool_loss,
-    seniors, shapley_sampled, stacking_with,
+    Coalitions, Game, GameError, GameSpec, MAX_EXACT, banzhaf_sampled, loo, pool_loss, seniors,
+    shapley_sampled, stacking_exact,
 };
 use crate::reward::{DEFAULT_ALPHA, RewardRule, breakdown};
 use serde::Deserialize;
@@ -109,7 +109,7 @@ fn evaluate(game: &Game, alpha: f64) -> Value {
         }
     };
     let parts = breakdown(game, &RewardRule { alpha, ..RewardRule::default() });
-    let stacking = stacking_with(game, STACKING_TOLERANCE, crate::em::MAX_ITERATIONS);
+    let stacking = stacking_exact(game);
     let owen_method = if seniors(game).len() <= MAX_EXACT { "exact" } else { "sampled" };
     json!({
         "own_gain": parts.own_gain,

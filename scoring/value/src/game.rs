@@ -30,7 +30,7 @@ pub use loo::{loo, own_gain, pool_loss};
 pub use owen::{owen, owen_with, seniors};
 pub use sampled::{Estimate, banzhaf_sampled, shapley_sampled};
 pub use spec::{GameError, GameSpec, MAX_CELLS, MAX_MINERS};
-pub use stacking::{STACKING_TOLERANCE, Stacking, stacking, stacking_with};
+pub use stacking::{STACKING_TOLERANCE, Stacking, stacking, stacking_exact, stacking_with};
 pub use table::{Coalitions, MAX_EXACT};
 
 use serde::{Deserialize, Serialize};

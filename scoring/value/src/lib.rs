@@ -15,6 +15,7 @@ pub mod confidence;
 mod em;
 pub mod eval;
 pub mod game;
+mod newton;
 pub mod online;
 pub mod pool;
 pub mod report;
