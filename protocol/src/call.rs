@@ -1,11 +1,19 @@
 //! What a transaction can ask of the ledger.
 #![allow(clippy::as_conversions, reason = "the SCALE derive writes a variant's index with `as`")]
 
+mod action;
+
 use parity_scale_codec::{Decode, Encode};
 
+pub use action::Action;
+
 use crate::limits::MAX_ENDPOINT_URL;
+use crate::vote::Equivocation;
 use crate::weights::Weights;
 use crate::{AccountId, ConsensusPublic, ConsensusSignature, Hash, Nacu, TrackId};
+
+/// Most calls in a batch: what a person or a script wants done at once, while the work of a transaction stays bounded.
+pub const MAX_BATCH_CALLS: usize = 64;
 
 /// One request to the ledger. *coldkey* and *hotkey* below say who must sign; a hotkey's fees are paid by the coldkey
 /// that registered it.
@@ -28,7 +36,7 @@ pub enum Call {
         /// Amount, above zero.
         amount: Nacu,
     },
-    /// Coldkey: moves its stake on `hotkey` back to free balance.
+    /// Coldkey: takes its stake off `hotkey`. It is free balance after the unbonding time.
     Unstake {
         /// The hotkey.
         hotkey: AccountId,
@@ -67,7 +75,8 @@ pub enum Call {
         /// The salt of the commitment.
         salt: [u8; 32],
     },
-    /// Coldkey: sets the share of its delegators' dividends that its `hotkey` keeps.
+    /// Coldkey: sets the share of its delegators' dividends that its `hotkey` keeps. A lower one counts at once, a higher
+    /// one after the notice.
     SetTake {
         /// The hotkey, owned by the signer.
         hotkey: AccountId,
@@ -81,9 +90,73 @@ pub enum Call {
         /// The key's signature over (genesis hash, hotkey) in [`crate::domain::Domain::ConsensusKey`].
         proof: ConsensusSignature,
     },
+    /// Hotkey: sets weights openly. Refused while commit-reveal is on.
+    SetWeights {
+        /// The track.
+        track: TrackId,
+        /// The row.
+        weights: Weights,
+    },
+    /// Anybody: proves that a consensus key signed two things at once.
+    ReportEquivocation {
+        /// The proof.
+        evidence: Box<Equivocation>,
+    },
+    /// Anybody: several calls, all of them or none. No batch inside a batch, at most [`MAX_BATCH_CALLS`].
+    Batch {
+        /// The calls, applied in order.
+        calls: Vec<Self>,
+    },
+    /// Coldkey: proposes a change of the rules in the name of its `hotkey`. Burns the price of a proposal.
+    Propose {
+        /// The hotkey, owned by the signer.
+        hotkey: AccountId,
+        /// What is proposed.
+        action: Action,
+    },
+    /// Coldkey: votes with the stake behind its `hotkey`. A later vote replaces an earlier one.
+    Vote {
+        /// The hotkey, owned by the signer.
+        hotkey: AccountId,
+        /// The proposal's number.
+        proposal: u64,
+        /// For or against.
+        approve: bool,
+    },
 }
 
 impl Call {
+    /// True if a hotkey signs the call, and its owner pays for it. A batch is one if all of its calls are.
+    #[must_use]
+    pub fn is_hotkey_call(&self) -> bool {
+        match self {
+            Self::Serve { .. }
+            | Self::CommitWeights { .. }
+            | Self::RevealWeights { .. }
+            | Self::SetWeights { .. }
+            | Self::RegisterConsensusKey { .. } => true,
+            Self::Batch { calls } => {
+                !calls.is_empty() && calls.iter().all(|call| call.is_single() && call.is_hotkey_call())
+            }
+            _ => false,
+        }
+    }
+
+    /// True if the call is no batch.
+    #[must_use]
+    pub const fn is_single(&self) -> bool {
+        !matches!(self, Self::Batch { .. })
+    }
+
+    /// How many base fees the call costs: one for each call of a batch.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Batch { calls } => calls.len().max(1),
+            _ => 1,
+        }
+    }
+
     /// The call's name as the command line and events spell it.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -97,6 +170,11 @@ impl Call {
             Self::RevealWeights { .. } => "reveal-weights",
             Self::SetTake { .. } => "set-take",
             Self::RegisterConsensusKey { .. } => "register-consensus-key",
+            Self::SetWeights { .. } => "set-weights",
+            Self::ReportEquivocation { .. } => "report-equivocation",
+            Self::Batch { .. } => "batch",
+            Self::Propose { .. } => "propose",
+            Self::Vote { .. } => "vote",
         }
     }
 }

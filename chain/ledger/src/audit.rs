@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use acumen_protocol::codec::{Decode, Encode, decode_all};
+use acumen_protocol::codec::{Decode, Encode};
 use acumen_protocol::{AccountId, Nacu};
 
-use crate::{Account, Hotkey, LedgerError, Stake, StateError, StateKey, StateRead, View};
+use crate::pool::Pool;
+use crate::{Account, Hotkey, LedgerError, Stake, StateKey, StateRead, Unbonding, View};
 
 /// What an audit has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Audit {
-    /// Sum over every account and every pool of stake.
+    /// Sum over every account and every pool of stake, unbonding stake included.
     pub balances_total: Nacu,
     /// The ledger's own count.
     pub issuance: Nacu,
@@ -52,25 +53,29 @@ pub enum AuditError {
 /// Walks the whole state. Cost grows with the state: for the end of an epoch, `GetSupply`, tests and simulations, not
 /// for every block.
 pub fn audit(state: &dyn StateRead) -> Result<Audit, AuditError> {
+    let view = View::new(state);
     let mut total = Some(Nacu::ZERO);
     let mut add = |amount| total = total.and_then(|sum: Nacu| sum.checked_add(amount));
-    each::<Account>(state, &StateKey::accounts(), |_, account| add(account.free))?;
-    let mut pools = BTreeMap::new();
-    each::<Hotkey>(state, &StateKey::hotkeys(), |key, hotkey| {
+    view.each::<Account>(&StateKey::accounts(), |_, account| add(account.free))?;
+    let mut hotkeys = BTreeMap::new();
+    view.each::<Hotkey>(&StateKey::hotkeys(), |key, hotkey| {
         add(hotkey.total_stake);
+        add(hotkey.unbonding_stake);
         if let StateKey::Hotkey(id) = key {
-            pools.insert(id, hotkey);
+            hotkeys.insert(id, hotkey);
         }
     })?;
-    for (id, pool) in pools {
+    for (id, hotkey) in hotkeys {
         let mut held = 0_u128;
-        each::<Stake>(state, &StateKey::stakes_on(id), |_, stake| held = held.saturating_add(stake.shares))?;
-        if held != pool.total_shares || (held == 0) != (pool.total_stake == Nacu::ZERO) {
-            let (counted, stake) = (pool.total_shares, pool.total_stake);
-            return Err(AuditError::Shares { hotkey: id, held, counted, stake });
-        }
+        view.each::<Stake>(&StateKey::stakes_on(id), |_, stake| held = held.saturating_add(stake.shares))?;
+        same_shares(id, held, hotkey.staked())?;
+        let mut held = 0_u128;
+        view.each::<Unbonding>(&StateKey::unbonding_off(id), |_, unbonding| {
+            held = unbonding.parts.iter().fold(held, |sum, part| sum.saturating_add(part.shares));
+        })?;
+        same_shares(id, held, hotkey.unbonding())?;
     }
-    let supply = View::new(state).supply()?;
+    let supply = view.supply()?;
     let balances_total = total.ok_or(LedgerError::Overflow { what: "the sum of balances" })?;
     if balances_total != supply.issuance {
         return Err(AuditError::Issuance { balances_total, issuance: supply.issuance });
@@ -78,16 +83,10 @@ pub fn audit(state: &dyn StateRead) -> Result<Audit, AuditError> {
     Ok(Audit { balances_total, issuance: supply.issuance, minted: supply.minted, burned: supply.burned })
 }
 
-fn each<T: parity_scale_codec::Decode>(
-    state: &dyn StateRead,
-    prefix: &[u8],
-    mut visit: impl FnMut(StateKey, T),
-) -> Result<(), LedgerError> {
-    state.walk(prefix, &mut |key, value| {
-        let damaged = |error: acumen_protocol::codec::DecodeError| StateError { reason: error.to_string() };
-        let key = StateKey::from_bytes(key).map_err(damaged)?;
-        visit(key, decode_all("state value", value).map_err(damaged)?);
-        Ok(())
-    })?;
+fn same_shares(hotkey: AccountId, held: u128, pool: Pool) -> Result<(), AuditError> {
+    let Pool { stake, shares: counted } = pool;
+    if held != counted || (held == 0) != (stake == Nacu::ZERO) {
+        return Err(AuditError::Shares { hotkey, held, counted, stake });
+    }
     Ok(())
 }

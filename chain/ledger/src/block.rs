@@ -10,7 +10,9 @@ use crate::call;
 use crate::epoch;
 use crate::fee;
 use crate::state::{Changes, Overlay, StateRead};
-use crate::{Account, Event, LedgerError, Params, Rejection, StateKey, View};
+use crate::{
+    Account, Event, LedgerError, Params, Rejection, StateKey, View, governance, unbonding, validators,
+};
 
 /// Where a block stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,11 +122,14 @@ impl<'a> BlockBuilder<'a> {
         }
     }
 
-    /// Ends the block, and the epoch if it is due.
+    /// Ends the block, and the epoch if it is due. Fails if the block would make or lose a base unit.
     pub fn finish(mut self) -> Result<BlockOutcome, LedgerError> {
-        if self.params.ends_epoch(self.context.height) {
-            let events = epoch::end(&mut self.state, &self.params, &self.context)?;
-            self.events.extend(events);
+        let (state, params, context) = (&mut self.state, &self.params, &self.context);
+        self.events.extend(unbonding::pay(state, context)?);
+        if params.ends_epoch(context.height) {
+            self.events.extend(epoch::end(state, params, context)?);
+            self.events.extend(governance::end_epoch(state, params, context)?);
+            self.events.extend(validators::elect(state, params, context)?);
         }
         let next_validators = View::new(&self.state).validators()?;
         let changes = self.state.into_changes()?;
@@ -149,34 +154,7 @@ pub fn execute_block(
     Ok(block.finish()?)
 }
 
-/// Would `tx` be applied without failing in the block of `context`? For a pool: a nonce up to `gap` ahead of the next
-/// one passes, but then only admissibility is checked, because the call depends on the transactions before it.
-pub fn check(
-    state: &dyn StateRead,
-    context: &BlockContext,
-    tx: &VerifiedTransaction,
-    gap: u64,
-) -> Result<Result<(), Rejection>, LedgerError> {
-    let view = View::new(state);
-    if let Err(rejection) = admissible(view, context, tx, gap)? {
-        return Ok(Err(rejection));
-    }
-    let params = view.params()?;
-    let mut paid = Overlay::new(state);
-    if let Err(rejection) = fee::charge(&mut paid, &params, tx)? {
-        return Ok(Err(rejection));
-    }
-    if view.account(tx.get().sender)?.nonce != tx.get().nonce {
-        return Ok(Ok(()));
-    }
-    match call::apply(&mut paid, &params, context, tx.get()) {
-        Ok(_) => Ok(Ok(())),
-        Err(call::Failure::Rejected(rejection)) => Ok(Err(rejection)),
-        Err(call::Failure::Fatal(error)) => Err(error),
-    }
-}
-
-fn admissible(
+pub(crate) fn admissible(
     view: View<'_>,
     context: &BlockContext,
     tx: &VerifiedTransaction,
@@ -195,7 +173,7 @@ fn admissible(
     Ok(Ok(()))
 }
 
-fn bump_nonce(state: &mut Overlay<'_>, tx: &VerifiedTransaction) -> Result<(), LedgerError> {
+pub(crate) fn bump_nonce(state: &mut Overlay<'_>, tx: &VerifiedTransaction) -> Result<(), LedgerError> {
     let sender = tx.get().sender;
     let account = View::new(state).account(sender)?;
     let nonce = account.nonce.next().ok_or(LedgerError::Overflow { what: "a nonce" })?;

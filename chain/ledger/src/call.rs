@@ -1,10 +1,13 @@
 //! The calls, one function each. A rejected call may leave writes behind in its overlay: the caller drops them.
 
+mod evidence;
+mod governance;
 mod hotkey;
 mod register;
 mod stake;
 mod weights;
 
+use acumen_protocol::call::MAX_BATCH_CALLS;
 use acumen_protocol::{AccountId, Call, Nacu, TrackId, Transaction};
 
 use crate::mint::{credit, debit};
@@ -41,6 +44,14 @@ impl From<StateError> for Failure {
 /// What a call did.
 type Done = Result<Vec<Event>, Failure>;
 
+/// What a call is applied in.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    params: &'a Params,
+    context: &'a BlockContext,
+    sender: AccountId,
+}
+
 /// Applies `transaction`'s call; its fee is paid already.
 pub(crate) fn apply(
     state: &mut Overlay<'_>,
@@ -48,11 +59,37 @@ pub(crate) fn apply(
     context: &BlockContext,
     transaction: &Transaction,
 ) -> Done {
-    let sender = transaction.sender;
+    let scene = Scene { params, context, sender: transaction.sender };
     match &transaction.call {
+        Call::Batch { calls } => batch(state, scene, calls),
+        call => single(state, scene, call),
+    }
+}
+
+/// All calls or none: the first that fails fails the batch, and the caller drops what the others have written.
+fn batch(state: &mut Overlay<'_>, scene: Scene<'_>, calls: &[Call]) -> Done {
+    if calls.is_empty() || calls.len() > MAX_BATCH_CALLS || !calls.iter().all(Call::is_single) {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        return Err(Rejection::Batch { calls: number(calls.len()), max: number(MAX_BATCH_CALLS) }.into());
+    }
+    let mut events = Vec::new();
+    for (index, call) in (0_u32..).zip(calls) {
+        events.extend(single(state, scene, call).map_err(|failure| match failure {
+            Failure::Rejected(reason) => {
+                Failure::Rejected(Rejection::InBatch { index, reason: Box::new(reason) })
+            }
+            fatal @ Failure::Fatal(_) => fatal,
+        })?);
+    }
+    Ok(events)
+}
+
+fn single(state: &mut Overlay<'_>, scene: Scene<'_>, call: &Call) -> Done {
+    let Scene { params, context, sender } = scene;
+    match call {
         Call::Transfer { to, amount } => transfer(state, sender, *to, *amount),
         Call::Stake { hotkey, amount } => stake::stake(state, sender, *hotkey, *amount),
-        Call::Unstake { hotkey, amount } => stake::unstake(state, sender, *hotkey, *amount),
+        Call::Unstake { hotkey, amount } => stake::unstake(state, params, context, sender, *hotkey, *amount),
         Call::Register { track, hotkey, max_price } => register::register(
             state,
             params,
@@ -66,9 +103,17 @@ pub(crate) fn apply(
         Call::RevealWeights { track, weights, salt } => {
             weights::reveal(state, params, context, sender, weights::Reveal { track: *track, weights, salt })
         }
-        Call::SetTake { hotkey, take } => hotkey::set_take(state, params, sender, *hotkey, *take),
+        Call::SetWeights { track, weights } => weights::set(state, params, context, sender, *track, weights),
+        Call::SetTake { hotkey, take } => hotkey::set_take(state, params, context, sender, *hotkey, *take),
         Call::RegisterConsensusKey { key, proof } => {
             hotkey::register_consensus_key(state, context, sender, *key, proof)
+        }
+        Call::ReportEquivocation { evidence } => evidence::report(state, params, context, sender, evidence),
+        Call::Propose { hotkey, action } => {
+            governance::propose(state, params, context, sender, *hotkey, action)
+        }
+        Call::Vote { hotkey, proposal, approve } => {
+            governance::vote(state, params, sender, *hotkey, *proposal, *approve)
         }
         _ => Err(Rejection::UnknownCall.into()),
     }

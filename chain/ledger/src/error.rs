@@ -26,6 +26,14 @@ pub enum LedgerError {
         /// The computation.
         what: &'static str,
     },
+    /// Tokens appeared or disappeared.
+    #[error(
+        "the supply is not conserved, so the block is not applied: {0}; this must not happen, please report it"
+    )]
+    Conservation(#[from] crate::Breach),
+    /// No set of validators could be formed.
+    #[error("the validator set of the next block is impossible: {0}; this must not happen, please report it")]
+    Validators(#[from] acumen_protocol::certificate::ValidatorSetError),
     /// Consensus refused the state.
     #[error("the epoch cannot be computed: {0}")]
     Epoch(#[from] acumen_scoring_consensus::Error),

@@ -1,14 +1,14 @@
-//! Fees: a base, a price per byte and a tip by choice, paid whether the transaction succeeds or fails. Half is burned (the larger half of
-//! an odd fee), half goes to the treasury.
+//! Fees: a base for each call, a price per byte and a tip by choice, paid whether the transaction succeeds or fails. Half
+//! is burned (the larger half of an odd fee), half goes to the treasury.
 
 use acumen_protocol::transaction::VerifiedTransaction;
-use acumen_protocol::{AccountId, Call, Nacu, Transaction};
+use acumen_protocol::{AccountId, Nacu, Transaction};
 
 use crate::mint::{burn, credit, debit, minus};
 use crate::state::Overlay;
 use crate::{LedgerError, Params, Rejection, StateKey, View};
 
-/// The least fee of a signed transaction of `size` bytes: without a tip.
+/// The least fee of a signed transaction of `size` bytes with one call: without a tip.
 #[must_use]
 pub fn fee_of(params: &Params, size: usize) -> Nacu {
     let bytes = u64::try_from(size).unwrap_or(u64::MAX);
@@ -16,30 +16,18 @@ pub fn fee_of(params: &Params, size: usize) -> Nacu {
     Nacu::new(fee)
 }
 
-/// What a transaction pays: the least fee and its tip. A sum beyond all supply saturates, and nobody can pay it.
+/// What a transaction pays: the least fee, another base for each further call of a batch, and its tip. A sum beyond all supply saturates, and nobody can pay it.
 #[must_use]
 pub fn fee_with_tip(params: &Params, tx: &VerifiedTransaction) -> Nacu {
-    Nacu::new(fee_of(params, tx.size()).get().saturating_add(tx.get().tip.get()))
-}
-
-/// True if a hotkey signs the call; its owner pays then.
-const fn is_hotkey_call(call: &Call) -> bool {
-    matches!(
-        call,
-        Call::Serve { .. }
-            | Call::CommitWeights { .. }
-            | Call::RevealWeights { .. }
-            | Call::RegisterConsensusKey { .. }
-    )
+    let more = u64::try_from(tx.get().call.count()).unwrap_or(u64::MAX).saturating_sub(1);
+    let bases = params.fee_base.get().saturating_mul(more);
+    Nacu::new(fee_of(params, tx.size()).get().saturating_add(bases).saturating_add(tx.get().tip.get()))
 }
 
 /// Who pays for `transaction`; `Ok(Err(_))` if nobody can.
-pub(crate) fn payer(
-    view: View<'_>,
-    transaction: &Transaction,
-) -> Result<Result<AccountId, Rejection>, LedgerError> {
+pub fn payer(view: View<'_>, transaction: &Transaction) -> Result<Result<AccountId, Rejection>, LedgerError> {
     let sender = transaction.sender;
-    if !is_hotkey_call(&transaction.call) {
+    if !transaction.call.is_hotkey_call() {
         return Ok(Ok(sender));
     }
     let info = view.hotkey(sender)?;

@@ -13,7 +13,10 @@ use crate::params::{MAX_SUPPLY_LIMIT, ParamsError};
 use crate::serde_text::{nacu, text};
 use crate::state::{Changes, MemoryState, Overlay, StateError};
 use crate::tree;
-use crate::{Account, ChainInfo, Hotkey, LedgerError, Neuron, Params, StateKey, Supply, Track, View};
+use crate::{
+    Account, ChainInfo, Hotkey, KeyRecord, LedgerError, Neuron, Params, STATE_LAYOUT, StateKey, Supply,
+    Track, View,
+};
 
 /// Most tracks of a chain: each costs an epoch's work.
 pub const MAX_TRACKS: usize = 64;
@@ -157,9 +160,13 @@ impl Genesis {
         state.put(&StateKey::Params, &self.params);
         state.put(&StateKey::Validators, &self.validator_set()?);
         check_name(&self.chain)?;
-        let info = ChainInfo { name: self.chain.clone(), time: TimestampMs::new(self.time_ms) };
+        let name = self.chain.clone();
+        let info = ChainInfo { layout: STATE_LAYOUT, name, time: TimestampMs::new(self.time_ms) };
         state.put(&StateKey::Chain, &info);
         state.put(&StateKey::Treasury, &self.treasury);
+        for validator in &self.validators {
+            state.put(&StateKey::ConsensusKey(validator.key), &KeyRecord::default());
+        }
         self.put_balances(&mut state)?;
         self.put_tracks(&mut state)?;
         self.put_neurons(&mut state)?;
@@ -212,15 +219,9 @@ impl Genesis {
         }
         for (index, track) in (0_u16..).zip(&self.tracks) {
             check_name(&track.name)?;
-            let record = Track {
-                name: track.name.clone(),
-                owner: track.owner,
-                emission_share: track.emission_share,
-                neurons: 0,
-                price: self.params.initial_price,
-                price_height: Height::ZERO,
-                last_epoch: None,
-            };
+            let (name, owner) = (track.name.clone(), track.owner);
+            let record =
+                Track::new(name, owner, track.emission_share, self.params.initial_price, Height::ZERO);
             state.put(&StateKey::Track(TrackId::new(index)), &record);
         }
         state.put(&StateKey::Tracks, &u16::try_from(self.tracks.len()).unwrap_or(u16::MAX));
@@ -259,9 +260,13 @@ impl Genesis {
     }
 }
 
+/// True if `name` can name a chain or track.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(|c| !c.is_control())
+}
+
 fn check_name(name: &str) -> Result<(), GenesisError> {
-    let plain = !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(|c| !c.is_control());
-    if plain {
+    if is_name(name) {
         Ok(())
     } else {
         Err(invalid(format!("name {name:?} must have 1 to {MAX_NAME} bytes of text")))

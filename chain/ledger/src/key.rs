@@ -73,12 +73,40 @@ pub enum StateKey {
         /// The epoch's number.
         epoch: Epoch,
     },
-    /// Hotkey ([`AccountId`]) that has registered this consensus key.
+    /// [`crate::record::KeyRecord`] of a consensus key.
     ConsensusKey(ConsensusPublic),
     /// Number of tracks: `u16`.
     Tracks,
     /// [`AccountId`] that receives the fees that are not burned.
     Treasury,
+    /// Nothing: the hotkey has a consensus key, so that its node may be elected to vote on blocks.
+    Candidate(AccountId),
+    /// Height ([`acumen_protocol::Height`]) of the block that gave the vote on blocks from genesis' validators to stake.
+    Handover,
+    /// [`crate::record::Unbonding`] of a coldkey on a hotkey.
+    Unbonding {
+        /// Off whom.
+        hotkey: AccountId,
+        /// Whose.
+        coldkey: AccountId,
+    },
+    /// [`crate::record::UnbondingQueue`].
+    UnbondingQueue,
+    /// (due height, hotkey, coldkey) of an entry of the queue.
+    UnbondingEntry(u64),
+    /// [`crate::record::Governance`].
+    Governance,
+    /// [`crate::record::Proposal`] by number.
+    Proposal(u64),
+    /// `bool`: how a hotkey votes on a live proposal.
+    Ballot {
+        /// The proposal.
+        proposal: u64,
+        /// Who votes.
+        hotkey: AccountId,
+    },
+    /// Hotkeys ([`Vec<AccountId>`], sorted) on which a coldkey has stake, or from which some is on its way back.
+    Positions(AccountId),
 }
 
 impl StateKey {
@@ -103,6 +131,24 @@ impl StateKey {
     #[must_use]
     pub fn hotkeys() -> Vec<u8> {
         prefix(&Self::Hotkey(AccountId([0; 32])), 32)
+    }
+
+    /// What all [`StateKey::Candidate`] begin with.
+    #[must_use]
+    pub fn candidates() -> Vec<u8> {
+        prefix(&Self::Candidate(AccountId([0; 32])), 32)
+    }
+
+    /// What all [`StateKey::Ballot`] of `proposal` begin with.
+    #[must_use]
+    pub fn ballots_of(proposal: u64) -> Vec<u8> {
+        prefix(&Self::Ballot { proposal, hotkey: AccountId([0; 32]) }, 32)
+    }
+
+    /// What all [`StateKey::Unbonding`] off `hotkey` begin with.
+    #[must_use]
+    pub fn unbonding_off(hotkey: AccountId) -> Vec<u8> {
+        prefix(&Self::Unbonding { hotkey, coldkey: AccountId([0; 32]) }, 32)
     }
 
     /// What all [`StateKey::Stake`] on `hotkey` begin with.

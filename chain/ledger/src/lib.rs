@@ -22,32 +22,42 @@
 mod audit;
 mod block;
 mod call;
+mod conservation;
 mod epoch;
 pub mod error;
 pub mod event;
 mod fee;
 pub mod genesis;
+mod governance;
 pub mod key;
 mod mint;
 pub mod params;
+mod pool;
+mod positions;
 pub mod record;
 pub mod rejection;
 pub mod serde_text;
+mod simulate;
 pub mod state;
 pub mod tree;
+mod unbonding;
+mod validators;
 pub mod view;
 
 pub use audit::{Audit, AuditError, audit};
-pub use block::{BlockBuilder, BlockContext, BlockError, BlockOutcome, TxOutcome, check, execute_block};
+pub use block::{BlockBuilder, BlockContext, BlockError, BlockOutcome, TxOutcome, execute_block};
+pub use conservation::{Breach, conserved};
 pub use error::LedgerError;
 pub use event::Event;
-pub use fee::{fee_of, fee_with_tip};
+pub use fee::{fee_of, fee_with_tip, payer};
 pub use genesis::{Genesis, GenesisError};
 pub use key::StateKey;
 pub use params::Params;
 pub use record::{
-    Account, ChainInfo, Commit, Commits, EpochRecord, Hotkey, Neuron, Stake, Supply, Track, WeightsRow,
+    Account, ChainInfo, Commit, Commits, EpochRecord, Governance, Hotkey, KeyRecord, Neuron, PendingTake,
+    Proposal, ProposalStatus, STATE_LAYOUT, Stake, Supply, Tally, Track, Unbonding, WeightsRow,
 };
 pub use rejection::Rejection;
+pub use simulate::{Simulation, check, simulate};
 pub use state::{Changes, MemoryState, Overlay, StateError, StateRead};
 pub use view::View;

@@ -1,15 +1,9 @@
 //! Moving base units between balances, stake pools and the supply. Every unit that leaves one place enters another.
-//!
-//! Width: issuance is below 2^55, a share is never worth less than 2^-16 base units (shares begin at 2^16 for each unit
-//! and their worth only rises), so shares are below 2^71 and shares × stake below 2^126.
 
 use acumen_protocol::{AccountId, Nacu};
 
 use crate::state::Overlay;
-use crate::{Account, Hotkey, LedgerError, Stake, StateKey, Supply, View};
-
-/// Shares of the first base unit of a pool: fine enough that rounding costs a staker less than one base unit.
-const SHARES_PER_NACU: u128 = 1 << 16;
+use crate::{Account, Hotkey, LedgerError, Stake, StateKey, Supply, View, positions};
 
 const fn overflow(what: &'static str) -> LedgerError {
     LedgerError::Overflow { what }
@@ -65,18 +59,6 @@ pub(crate) fn burn(state: &mut Overlay<'_>, amount: Nacu) -> Result<(), LedgerEr
     Ok(())
 }
 
-/// Shares that `amount` buys at the pool's present worth, rounded down.
-pub(crate) fn shares_for(info: &Hotkey, amount: Nacu) -> Result<u128, LedgerError> {
-    let amount = u128::from(amount.get());
-    if info.total_shares == 0 {
-        return amount.checked_mul(SHARES_PER_NACU).ok_or_else(|| overflow("shares"));
-    }
-    let product = amount.checked_mul(info.total_shares);
-    product
-        .and_then(|product| product.checked_div(u128::from(info.total_stake.get())))
-        .ok_or_else(|| overflow("shares"))
-}
-
 /// Adds `amount` to `coldkey`'s stake on `hotkey`. `info` is the hotkey's record, which the caller writes back. What
 /// rounding leaves of the amount belongs to the whole pool. Returns the shares bought.
 pub(crate) fn credit_stake(
@@ -86,13 +68,16 @@ pub(crate) fn credit_stake(
     coldkey: AccountId,
     amount: Nacu,
 ) -> Result<u128, LedgerError> {
-    let bought = shares_for(info, amount)?;
-    info.total_stake = plus(info.total_stake, amount, "stake")?;
+    let mut pool = info.staked();
+    let bought = pool.buy(amount)?;
+    info.set_staked(pool);
     if bought > 0 {
-        info.total_shares = info.total_shares.checked_add(bought).ok_or_else(|| overflow("shares"))?;
         let held = View::new(state).stake(hotkey, coldkey)?;
         let shares = held.shares.checked_add(bought).ok_or_else(|| overflow("shares"))?;
         state.put(&StateKey::Stake { hotkey, coldkey }, &Stake { shares });
+        if held.shares == 0 {
+            positions::refresh(state, hotkey, coldkey)?;
+        }
     }
     Ok(bought)
 }
@@ -108,25 +93,16 @@ pub(crate) fn debit_stake(
 ) -> Result<Option<Nacu>, LedgerError> {
     let key = StateKey::Stake { hotkey, coldkey };
     let held = View::new(state).stake(hotkey, coldkey)?.shares;
-    let worth = info.value_of(held);
+    let mut pool = info.staked();
+    let worth = pool.worth(held);
     if amount > worth {
         return Ok(Some(worth));
     }
-    let sold = if amount == worth { held } else { shares_sold(info, amount)? };
-    info.total_stake = minus(info.total_stake, amount, "stake")?;
-    info.total_shares = info.total_shares.checked_sub(sold).ok_or_else(|| overflow("shares"))?;
+    let sold = pool.sell(held, amount)?;
+    info.set_staked(pool);
     match held.checked_sub(sold).ok_or_else(|| overflow("shares"))? {
         0 => state.delete(&key),
         shares => state.put(&key, &Stake { shares }),
     }
     Ok(None)
-}
-
-fn shares_sold(info: &Hotkey, amount: Nacu) -> Result<u128, LedgerError> {
-    let product = u128::from(amount.get()).checked_mul(info.total_shares);
-    let total = u128::from(info.total_stake.get());
-    let floor = product.and_then(|product| product.checked_div(total));
-    let rest = product.and_then(|product| product.checked_rem(total));
-    let sold = floor.zip(rest).and_then(|(floor, rest)| floor.checked_add(u128::from(rest > 0)));
-    sold.ok_or_else(|| overflow("shares"))
 }

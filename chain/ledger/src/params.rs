@@ -1,6 +1,7 @@
 //! The chain's parameters, with their defaults. The defaults are those of a new subnet upstream
 //! (`opentensor/subtensor@14bc6f9f`) where it has the parameter; docs/spec/ledger.md lists them with units.
 
+use acumen_protocol::limits::MAX_CONSENSUS_VALIDATORS;
 use acumen_protocol::{Epoch, Height, Nacu};
 use acumen_scoring_consensus::registration::PriceRule;
 use acumen_scoring_consensus::{self as consensus, LiquidAlpha};
@@ -71,6 +72,39 @@ pub struct Params {
     pub fee_per_byte: Nacu,
     /// Epoch records kept; older ones are deleted.
     pub epoch_records: u64,
+    /// Weights are committed before they are shown; off, they are set openly.
+    pub commit_reveal: bool,
+    /// Whole epochs after the present one before stake that was taken off is free; 0 pays it at once.
+    pub unbonding_epochs: u16,
+    /// Whole epochs after the present one before a higher take counts.
+    pub take_notice_epochs: u16,
+    /// Most nodes that decide blocks: those with the most stake behind them.
+    pub consensus_validators: u16,
+    /// Stake that a hotkey needs for its node to be among them.
+    #[serde(with = "nacu")]
+    pub validator_min_stake: Nacu,
+    /// Genesis' validators decide until this many hotkeys qualify …
+    pub bootstrap_validators: u16,
+    /// … with so much stake together.
+    #[serde(with = "nacu")]
+    pub bootstrap_stake: Nacu,
+    /// Part of the stake, unbonding included, that an equivocation costs, in parts per million.
+    pub slash_ppm: u32,
+    /// Part of what is slashed that whoever proved it receives, in parts per million; the rest is burned.
+    pub reporter_ppm: u32,
+    /// Whole epochs for which the hotkey of a key that equivocated may not bind another.
+    pub jail_epochs: u16,
+    /// What a proposal burns.
+    #[serde(with = "nacu")]
+    pub proposal_price: Nacu,
+    /// Whole epochs after the present one in which votes on a proposal count.
+    pub voting_epochs: u16,
+    /// Epochs between a proposal's adoption and its effect.
+    pub timelock_epochs: u16,
+    /// Part of all stake that must vote on a proposal, in parts per million.
+    pub quorum_ppm: u32,
+    /// Part of the voting stake that must be in favour, in parts per million: more than this.
+    pub approval_ppm: u32,
 }
 
 /// Bounds and slope of liquid alpha.
@@ -113,6 +147,21 @@ impl Default for Params {
             fee_base: Nacu::new(100_000),
             fee_per_byte: Nacu::new(100),
             epoch_records: 256,
+            commit_reveal: true,
+            unbonding_epochs: 20,
+            take_notice_epochs: 20,
+            consensus_validators: 64,
+            validator_min_stake: Nacu::new(1_000_000_000_000),
+            bootstrap_validators: 4,
+            bootstrap_stake: Nacu::new(100_000_000_000_000),
+            slash_ppm: 50_000,
+            reporter_ppm: 50_000,
+            jail_epochs: 20,
+            proposal_price: Nacu::new(10_000_000_000),
+            voting_epochs: 10,
+            timelock_epochs: 5,
+            quorum_ppm: 333_334,
+            approval_ppm: 500_000,
         }
     }
 }
@@ -127,7 +176,50 @@ pub struct ParamsError {
     pub reason: String,
 }
 
+/// Why a parameter cannot be changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// No such parameter.
+    #[error("there is no parameter of this name")]
+    Unknown,
+    /// Fixed at genesis.
+    #[error("it is fixed at genesis")]
+    Fixed,
+    /// Not a value of its type.
+    #[error("the value is none for it: {reason}")]
+    Value {
+        /// What is wrong.
+        reason: String,
+    },
+    /// No chain can run with it.
+    #[error(transparent)]
+    Bounds(#[from] ParamsError),
+}
+
+/// Parameters that never change: heights of epochs and of validator sets must follow from genesis, the largest supply is
+/// a promise, and records are forgotten one by one.
+pub const FIXED: [&str; 3] = ["tempo_blocks", "max_supply", "epoch_records"];
+
 impl Params {
+    /// The same with one parameter changed; `value` as in a genesis document, amounts as digits without quotes.
+    pub fn with(&self, name: &str, value: &str) -> Result<Self, ChangeError> {
+        if FIXED.contains(&name) {
+            return Err(ChangeError::Fixed);
+        }
+        let wrong = |error: serde_json::Error| ChangeError::Value { reason: error.to_string() };
+        let mut all = serde_json::to_value(self).map_err(wrong)?;
+        let place = all.get_mut(name).ok_or(ChangeError::Unknown)?;
+        *place = if place.is_string() {
+            serde_json::Value::String(value.to_owned())
+        } else {
+            serde_json::from_str(value).map_err(wrong)?
+        };
+        let changed: Self = serde_json::from_value(all).map_err(wrong)?;
+        changed.check()?;
+        Ok(changed)
+    }
+
     /// Refuses values that no chain can run with.
     pub fn check(&self) -> Result<(), ParamsError> {
         let refuse = |name, reason: &str| Err(ParamsError { name, reason: reason.to_owned() });
@@ -146,10 +238,43 @@ impl Params {
         if self.max_supply > MAX_SUPPLY_LIMIT {
             return refuse("max_supply", "must not exceed 2^55 base units");
         }
+        self.check_chain()?;
         self.consensus()
             .check()
             .map_err(|error| ParamsError { name: "consensus", reason: error.to_string() })?;
         self.try_price_rule().map(|_| ())
+    }
+
+    /// The rules of validators, slashing and governance.
+    fn check_chain(&self) -> Result<(), ParamsError> {
+        let refuse = |name, reason: String| Err(ParamsError { name, reason });
+        let most = u16::try_from(MAX_CONSENSUS_VALIDATORS).unwrap_or(u16::MAX);
+        if self.consensus_validators == 0 || self.consensus_validators > most {
+            return refuse("consensus_validators", format!("must lie between 1 and {most}"));
+        }
+        if self.validator_min_stake == Nacu::ZERO {
+            return refuse("validator_min_stake", "must be above zero: a voter needs power".to_owned());
+        }
+        let spans = [
+            ("unbonding_epochs", self.unbonding_epochs),
+            ("take_notice_epochs", self.take_notice_epochs),
+            ("jail_epochs", self.jail_epochs),
+            ("voting_epochs", self.voting_epochs),
+            ("timelock_epochs", self.timelock_epochs),
+        ];
+        if let Some((name, _)) = spans.into_iter().find(|(_, epochs)| *epochs > MAX_EPOCHS) {
+            return refuse(name, format!("must not exceed {MAX_EPOCHS} epochs"));
+        }
+        let parts = [
+            ("slash_ppm", self.slash_ppm),
+            ("reporter_ppm", self.reporter_ppm),
+            ("quorum_ppm", self.quorum_ppm),
+            ("approval_ppm", self.approval_ppm),
+        ];
+        match parts.into_iter().find(|(_, ppm)| *ppm > MILLION) {
+            Some((name, _)) => refuse(name, format!("must not exceed {MILLION}")),
+            None => Ok(()),
+        }
     }
 
     /// The parameters of consensus: the one place where the chain's become the epoch's.
@@ -168,7 +293,7 @@ impl Params {
             activity_cutoff: self.activity_cutoff_blocks,
             max_allowed_validators: self.max_validators,
             min_stake: self.stake_threshold.get(),
-            commit_reveal: true,
+            commit_reveal: self.commit_reveal,
             bonds_reset: false,
         }
     }
@@ -193,6 +318,18 @@ impl Params {
         Epoch::new(finished.and_then(|sum| sum.checked_div(self.tempo_blocks)).unwrap_or(0))
     }
 
+    /// The block that ends `epoch`.
+    #[must_use]
+    pub const fn last_block_of(&self, epoch: Epoch) -> Height {
+        Height::new(epoch.get().saturating_mul(self.tempo_blocks))
+    }
+
+    /// The epoch that is `epochs` whole epochs after the one of the block at `height`.
+    #[must_use]
+    pub fn epochs_after(&self, height: Height, epochs: u16) -> Epoch {
+        Epoch::new(self.epoch_of(height).get().saturating_add(u64::from(epochs)))
+    }
+
     /// True if the block at `height` ends an epoch.
     #[must_use]
     pub fn ends_epoch(&self, height: Height) -> bool {
@@ -203,7 +340,13 @@ impl Params {
 /// Longest tempo: upstream's limit, and a bound of the minting loop.
 const MAX_TEMPO: u64 = 50_400;
 
-/// Issuance below 2^55 keeps every product of shares and stake in 128 bits (see `mint`).
+/// Most epochs that anything waits for: bounds what waits for each stake.
+const MAX_EPOCHS: u16 = 64;
+
+/// Parts per million.
+const MILLION: u32 = 1_000_000;
+
+/// Issuance below 2^55 keeps every product of shares and stake in range (see `pool`).
 pub(crate) const MAX_SUPPLY_LIMIT: Nacu = Nacu::new(1 << 55);
 
 #[cfg(test)]
@@ -222,7 +365,11 @@ mod tests {
     #[test]
     fn impossible_parameters_are_refused() {
         assert_eq!(Params::default().check(), Ok(()));
-        let changes: [fn(&mut Params); 6] = [
+        let changes: [fn(&mut Params); 10] = [
+            |p| p.consensus_validators = 101,
+            |p| p.validator_min_stake = Nacu::ZERO,
+            |p| p.unbonding_epochs = 65,
+            |p| p.slash_ppm = 1_000_001,
             |p| p.tempo_blocks = 1,
             |p| p.max_uids = 0,
             |p| p.default_take = u16::MAX,

@@ -1,17 +1,28 @@
 //! Values of the state, one type for each kind of [`crate::StateKey`].
 
+mod consensus;
 mod epoch;
+mod governance;
+mod hotkey;
 mod neuron;
 
-use acumen_protocol::{AccountId, ConsensusPublic, Height, Nacu, Nonce, TimestampMs};
+use acumen_protocol::{AccountId, Height, Nacu, Nonce, TimestampMs};
 use parity_scale_codec::{Decode, Encode};
 
+pub use consensus::{KeyRecord, Offence};
 pub use epoch::EpochRecord;
+pub use governance::{Governance, Proposal, ProposalStatus, Tally};
+pub use hotkey::{Hotkey, PendingTake, Stake, Unbonding, UnbondingPart, UnbondingQueue};
 pub use neuron::{Commit, Commits, Neuron, WeightsRow};
+
+/// Version of the state's layout: of keys and records. A program of another version refuses the state.
+pub const STATE_LAYOUT: u16 = 2;
 
 /// What the chain is called and when it began.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct ChainInfo {
+    /// [`STATE_LAYOUT`] of the program that made genesis.
+    pub layout: u16,
     /// Its name.
     pub name: String,
     /// Time of genesis.
@@ -25,44 +36,6 @@ pub struct Account {
     pub free: Nacu,
     /// Transactions sent: the next one must carry this number.
     pub nonce: Nonce,
-}
-
-/// A hotkey that has been registered at least once, and the pool of stake behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Hotkey {
-    /// The coldkey that registered it, pays its fees and receives what it earns.
-    pub owner: AccountId,
-    /// Share of its delegators' dividends that it keeps, of 65,535.
-    pub take: u16,
-    /// Base units staked on it, by anybody.
-    pub total_stake: Nacu,
-    /// Shares in `total_stake`, all together.
-    pub total_shares: u128,
-    /// The key with which its node votes on blocks.
-    pub consensus_key: Option<ConsensusPublic>,
-}
-
-/// A coldkey's part of a hotkey's stake, in shares: worth `floor(shares × total_stake / total_shares)`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Stake {
-    /// Number of shares, above zero.
-    pub shares: u128,
-}
-
-impl Hotkey {
-    /// A hotkey without stake.
-    #[must_use]
-    pub const fn new(owner: AccountId, take: u16) -> Self {
-        Self { owner, take, total_stake: Nacu::ZERO, total_shares: 0, consensus_key: None }
-    }
-
-    /// Worth of `shares`, rounded down; the dust stays with the pool.
-    #[must_use]
-    pub fn value_of(&self, shares: u128) -> Nacu {
-        let product = shares.checked_mul(u128::from(self.total_stake.get()));
-        let value = product.and_then(|product| product.checked_div(self.total_shares));
-        Nacu::new(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(0))
-    }
 }
 
 /// One task with its own weight matrix.
@@ -98,6 +71,18 @@ pub struct Supply {
 }
 
 impl Track {
+    /// A track without neurons, opened with the block at `height`.
+    #[must_use]
+    pub const fn new(
+        name: String,
+        owner: AccountId,
+        emission_share: u16,
+        price: Nacu,
+        height: Height,
+    ) -> Self {
+        Self { name, owner, emission_share, neurons: 0, price, price_height: height, last_epoch: None }
+    }
+
     /// The price of a registration at `height`, which must not lie before `price_height`.
     #[must_use]
     pub fn price_at(&self, params: &crate::Params, height: Height) -> Nacu {

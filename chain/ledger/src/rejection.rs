@@ -1,7 +1,7 @@
 //! Why a transaction is refused. Each message holds the values that explain it and says what to do.
 #![allow(clippy::as_conversions, reason = "the SCALE derive writes a variant's index with `as`")]
 
-use acumen_protocol::{AccountId, Epoch, Height, Nacu, Nonce, TrackId, Uid};
+use acumen_protocol::{AccountId, ConsensusPublic, Epoch, Height, Nacu, Nonce, TrackId, Uid};
 use parity_scale_codec::{Decode, Encode};
 
 /// A refusal. It stands in a block's events when a transaction failed after it had paid its fee, so its encoding is
@@ -158,4 +158,168 @@ pub enum Rejection {
     /// A call that this version of the ledger does not know.
     #[error("this ledger does not know the call: update the node or the client")]
     UnknownCall,
+    /// Open weights while commit-reveal is on.
+    #[error("weights are hidden on this chain: commit to them in one epoch and reveal them in the next")]
+    WeightsHidden,
+    /// The proof proves nothing.
+    #[error("the evidence proves nothing: {reason}")]
+    Evidence {
+        /// Why not.
+        reason: EvidenceFault,
+    },
+    /// The offence is too old, or not there yet.
+    #[error(
+        "evidence of epoch {found} counts from epoch {oldest} to {newest} only: stake of that time is gone"
+    )]
+    EvidenceAge {
+        /// The offence's epoch.
+        found: Epoch,
+        /// Oldest that counts.
+        oldest: Epoch,
+        /// Newest that counts.
+        newest: Epoch,
+    },
+    /// A key that nobody has bound.
+    #[error(
+        "no hotkey has bound consensus key {key}, and genesis does not name it: there is nothing to slash"
+    )]
+    UnknownConsensusKey {
+        /// The key.
+        key: ConsensusPublic,
+    },
+    /// Punished already, or banned for that.
+    #[error("consensus key {key} was proven to equivocate and never votes again")]
+    KeyRetired {
+        /// The key.
+        key: ConsensusPublic,
+    },
+    /// Too early for another key.
+    #[error("hotkey {hotkey} has equivocated and may bind another consensus key from block {until} on")]
+    Jailed {
+        /// The hotkey.
+        hotkey: AccountId,
+        /// First block in which it may.
+        until: Height,
+    },
+    /// An impossible batch.
+    #[error("a batch has 1 to {max} calls and no batch among them; this one has {calls}")]
+    Batch {
+        /// Its calls.
+        calls: u32,
+        /// The limit.
+        max: u32,
+    },
+    /// A call of a batch failed, so none had an effect.
+    #[error("call {index} of the batch (counted from 0) failed, so none was applied: {reason}")]
+    InBatch {
+        /// Which one.
+        index: u32,
+        /// Why.
+        reason: Box<Self>,
+    },
+    /// No such proposal, or no longer.
+    #[error("proposal {proposal} is not open for votes")]
+    ProposalClosed {
+        /// The number.
+        proposal: u64,
+    },
+    /// Too little stake for a say.
+    #[error("{} are staked on {hotkey}: proposing and voting need {}", .has.to_acu_string(), .needs.to_acu_string())]
+    TooLittleStake {
+        /// The hotkey.
+        hotkey: AccountId,
+        /// Stake behind it.
+        has: Nacu,
+        /// The threshold.
+        needs: Nacu,
+    },
+    /// No room for another.
+    #[error("{live} proposals are under way, the limit: wait until one is decided")]
+    TooManyProposals {
+        /// How many.
+        live: u32,
+    },
+    /// Its last one is not decided yet.
+    #[error("proposal {proposal} of {hotkey} is under way: wait until it is decided")]
+    ProposalPending {
+        /// The hotkey.
+        hotkey: AccountId,
+        /// Its proposal.
+        proposal: u64,
+    },
+    /// Not a change that the ledger could make.
+    #[error("the proposal is impossible: {reason}")]
+    Proposal {
+        /// Why.
+        reason: ProposalFault,
+    },
+    /// Stakes on too many hotkeys.
+    #[error("{coldkey} has stake on {count} hotkeys, the limit: take it off one of them first")]
+    TooManyPositions {
+        /// The coldkey.
+        coldkey: AccountId,
+        /// Hotkeys.
+        count: u32,
+    },
+}
+
+/// Why evidence proves nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvidenceFault {
+    /// The two messages may stand beside each other, or are in the wrong order.
+    #[error(
+        "two messages of one signer, kind, height and round are needed, for different blocks, the smaller one first"
+    )]
+    NoConflict,
+    /// A signature is not the signer's on this chain.
+    #[error("a signature does not verify on this chain")]
+    Signature,
+}
+
+/// Why a proposal is impossible.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProposalFault {
+    /// No such parameter.
+    #[error("there is no parameter `{name}`")]
+    Unknown {
+        /// The name given.
+        name: String,
+    },
+    /// A parameter that never changes.
+    #[error("parameter `{name}` is fixed at genesis")]
+    Fixed {
+        /// The parameter.
+        name: String,
+    },
+    /// Not a value for this parameter.
+    #[error(
+        "the value is none for parameter `{name}`: write it as in a genesis document, amounts in base units"
+    )]
+    Value {
+        /// The parameter.
+        name: String,
+    },
+    /// The parameters would contradict each other or leave their bounds.
+    #[error("no chain can run with this value of parameter `{name}`: docs/spec/ledger.md has the bounds")]
+    Bounds {
+        /// The parameter.
+        name: String,
+    },
+    /// Not a name.
+    #[error("a track's name has 1 to 64 bytes of text")]
+    TrackName,
+    /// No room.
+    #[error("there are {tracks} tracks, the limit")]
+    TooManyTracks {
+        /// How many.
+        tracks: u16,
+    },
+    /// No such track.
+    #[error("there is no track {track}")]
+    UnknownTrack {
+        /// The track.
+        track: TrackId,
+    },
 }

@@ -5,7 +5,8 @@ use std::ops::Bound;
 
 use parity_scale_codec::Encode;
 
-use crate::StateKey;
+use crate::conservation::Sums;
+use crate::{LedgerError, StateKey};
 
 /// What a block writes, in order of key; `None` deletes.
 pub type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -105,18 +106,25 @@ impl<'a> Overlay<'a> {
         self.changes.extend(changes);
     }
 
-    /// The changes, without those that change nothing.
-    pub fn into_changes(self) -> Result<Changes, StateError> {
+    /// The changes, without those that change nothing, after checking that they conserve the supply.
+    pub(crate) fn into_changes(self) -> Result<Changes, LedgerError> {
         let Self { base, mut changes } = self;
+        let mut sums = Sums::default();
         let mut failure = None;
-        changes.retain(|key, value| match base.get(key) {
-            Ok(before) => before != *value,
-            Err(error) => {
+        changes.retain(|key, value| {
+            let added = base.get(key).map_err(LedgerError::from).and_then(|before| {
+                sums.add(key, before.as_deref(), value.as_deref())?;
+                Ok(before != *value)
+            });
+            added.unwrap_or_else(|error| {
                 failure = Some(error);
                 true
-            }
+            })
         });
-        failure.map_or(Ok(changes), Err)
+        match failure {
+            Some(error) => Err(error),
+            None => sums.check().map(|()| changes),
+        }
     }
 
     /// The changes as they are, for merging into the overlay below.

@@ -1,10 +1,13 @@
 //! Typed reads of a state.
 
-use acumen_protocol::codec::decode_all;
+use acumen_protocol::codec::{DecodeError, decode_all};
 use acumen_protocol::{AccountId, TrackId, Uid, ValidatorSet};
 use parity_scale_codec::Decode;
 
-use crate::{Account, Hotkey, LedgerError, Neuron, Params, Stake, StateKey, StateRead, Supply, Track};
+use crate::{
+    Account, Hotkey, LedgerError, Neuron, Params, Stake, StateError, StateKey, StateRead, Supply, Track,
+    Unbonding,
+};
 
 /// A state, read by type. Cheap to make; holds nothing.
 #[derive(Clone, Copy)]
@@ -32,6 +35,21 @@ impl<'a> View<'a> {
     /// A record that every state has.
     pub fn need<T: Decode>(&self, key: &StateKey) -> Result<T, LedgerError> {
         self.get(key)?.ok_or_else(|| LedgerError::Missing { what: format!("{key:?}") })
+    }
+
+    /// Visits all records whose keys begin with `prefix`, in order.
+    pub(crate) fn each<T: Decode>(
+        &self,
+        prefix: &[u8],
+        mut visit: impl FnMut(StateKey, T),
+    ) -> Result<(), LedgerError> {
+        self.0.walk(prefix, &mut |key, value| {
+            let damaged = |error: DecodeError| StateError { reason: error.to_string() };
+            let key = StateKey::from_bytes(key).map_err(damaged)?;
+            visit(key, decode_all("state value", value).map_err(damaged)?);
+            Ok(())
+        })?;
+        Ok(())
     }
 
     /// The parameters.
@@ -62,6 +80,11 @@ impl<'a> View<'a> {
     /// A coldkey's shares on a hotkey.
     pub fn stake(&self, hotkey: AccountId, coldkey: AccountId) -> Result<Stake, LedgerError> {
         Ok(self.get(&StateKey::Stake { hotkey, coldkey })?.unwrap_or_default())
+    }
+
+    /// What a coldkey has taken off a hotkey and not received yet.
+    pub fn unbonding(&self, hotkey: AccountId, coldkey: AccountId) -> Result<Unbonding, LedgerError> {
+        Ok(self.get(&StateKey::Unbonding { hotkey, coldkey })?.unwrap_or_default())
     }
 
     /// A track.

@@ -4,12 +4,18 @@ use acumen_protocol::{AccountId, Nacu};
 
 use super::{Done, above_zero, registered, spend};
 use crate::mint::{credit, credit_stake, debit_stake};
+use crate::positions::{self, MAX_POSITIONS};
 use crate::state::Overlay;
-use crate::{Event, Rejection, StateKey, View};
+use crate::{BlockContext, Event, Params, Rejection, StateKey, View, unbonding};
 
 pub(super) fn stake(state: &mut Overlay<'_>, coldkey: AccountId, hotkey: AccountId, amount: Nacu) -> Done {
     above_zero(amount)?;
     let mut info = registered(View::new(state), hotkey)?;
+    let positions = positions::of(View::new(state), coldkey)?;
+    if positions.len() >= MAX_POSITIONS && positions.binary_search(&hotkey).is_err() {
+        let count = u32::try_from(positions.len()).unwrap_or(u32::MAX);
+        return Err(Rejection::TooManyPositions { coldkey, count }.into());
+    }
     spend(state, coldkey, amount)?;
     if credit_stake(state, hotkey, &mut info, coldkey, amount)? == 0 {
         return Err(Rejection::StakeTooSmall { hotkey, amount }.into());
@@ -18,13 +24,28 @@ pub(super) fn stake(state: &mut Overlay<'_>, coldkey: AccountId, hotkey: Account
     Ok(vec![Event::Staked { coldkey, hotkey, amount }])
 }
 
-pub(super) fn unstake(state: &mut Overlay<'_>, coldkey: AccountId, hotkey: AccountId, amount: Nacu) -> Done {
+pub(super) fn unstake(
+    state: &mut Overlay<'_>,
+    params: &Params,
+    context: &BlockContext,
+    coldkey: AccountId,
+    hotkey: AccountId,
+    amount: Nacu,
+) -> Done {
     above_zero(amount)?;
     let mut info = registered(View::new(state), hotkey)?;
     if let Some(has) = debit_stake(state, hotkey, &mut info, coldkey, amount)? {
         return Err(Rejection::StakeTooLow { hotkey, has, needs: amount }.into());
     }
+    let event = if params.unbonding_epochs == 0 {
+        credit(state, coldkey, amount)?;
+        Event::Unstaked { coldkey, hotkey, amount }
+    } else {
+        let due = unbonding::start(state, params, context, (hotkey, &mut info), coldkey, amount)?;
+        let due = due.ok_or(Rejection::StakeTooSmall { hotkey, amount })?;
+        Event::UnbondingStarted { coldkey, hotkey, amount, due }
+    };
     state.put(&StateKey::Hotkey(hotkey), &info);
-    credit(state, coldkey, amount)?;
-    Ok(vec![Event::Unstaked { coldkey, hotkey, amount }])
+    positions::refresh(state, hotkey, coldkey)?;
+    Ok(vec![event])
 }

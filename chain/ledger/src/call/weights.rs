@@ -62,6 +62,28 @@ pub(super) fn reveal(
     Ok(vec![Event::WeightsRevealed { track, uid }])
 }
 
+/// Sets weights openly.
+pub(super) fn set(
+    state: &mut Overlay<'_>,
+    params: &Params,
+    context: &BlockContext,
+    hotkey: AccountId,
+    track: TrackId,
+    weights: &Weights,
+) -> Done {
+    if params.commit_reveal {
+        return Err(Rejection::WeightsHidden.into());
+    }
+    let view = View::new(state);
+    let neuron = slot_of(view, track, hotkey)?;
+    let uid = neuron.uid;
+    well_formed(weights, known_track(view, track)?.neurons)?;
+    let row = WeightsRow { weights: weights.clone(), committed_at: context.height };
+    state.put(&StateKey::Weights { track, uid }, &row);
+    state.put(&StateKey::Neuron { track, uid }, &Neuron { last_update: context.height, ..neuron });
+    Ok(vec![Event::WeightsSet { track, uid }])
+}
+
 /// Canonical as [`Weights::new`] makes them, and for slots that exist.
 fn well_formed(weights: &Weights, neurons: u16) -> Result<(), Rejection> {
     if Weights::new(weights.entries().to_vec()).as_ref() != Ok(weights) {

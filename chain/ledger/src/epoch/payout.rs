@@ -1,6 +1,6 @@
 //! One track's epoch: consensus, payment, the record.
 
-use acumen_protocol::{AccountId, Nacu, TrackId, Uid};
+use acumen_protocol::{AccountId, Epoch, Nacu, TrackId, Uid};
 use acumen_scoring_consensus::emission::split_epoch;
 use acumen_scoring_consensus::{self as consensus, EpochOutput};
 
@@ -31,7 +31,7 @@ pub(super) fn run(
         record.owner_emission = rest(budget, paid)?;
         credit(state, track.owner, record.owner_emission)?;
     }
-    store(state, id, loaded, &output)?;
+    store(state, params.epoch_of(context.height), id, loaded, &output)?;
     Ok(record)
 }
 
@@ -57,6 +57,7 @@ fn record_of(context: &BlockContext, track: TrackId, loaded: &Loaded, output: &E
 /// Writes back each slot, its bonds and its hotkey's stake.
 fn store(
     state: &mut Overlay<'_>,
+    epoch: Epoch,
     track: TrackId,
     loaded: Loaded,
     output: &EpochOutput,
@@ -65,6 +66,7 @@ fn store(
         let (uid, hotkey) = (neuron.uid, neuron.hotkey);
         let server = Nacu::new(at(&output.server_emission, index));
         let validator = Nacu::new(at(&output.validator_emission, index));
+        settle_take(&mut info, epoch);
         pay(state, hotkey, &mut info, server, validator)?;
         let neuron = Neuron {
             permit: at(&output.validator_permits, index),
@@ -88,6 +90,15 @@ fn at<T: Copy + Default>(values: &[T], index: usize) -> T {
 fn put_bonds(state: &mut Overlay<'_>, track: TrackId, uid: Uid, row: Vec<(u16, u16)>) {
     let key = StateKey::Bonds { track, uid };
     if row.is_empty() { state.delete(&key) } else { state.put(&key, &row) }
+}
+
+/// An announced take whose time has come is the take.
+const fn settle_take(info: &mut Hotkey, epoch: Epoch) {
+    if let Some(pending) = info.pending_take
+        && pending.from.get() <= epoch.get()
+    {
+        (info.take, info.pending_take) = (pending.take, None);
+    }
 }
 
 /// Pays a hotkey: what it earned as a miner and its take become its owner's stake on it; the rest of what it earned as a
