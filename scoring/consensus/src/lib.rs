@@ -31,11 +31,12 @@ pub mod case;
 pub mod emission;
 mod epoch;
 mod error;
-mod fixed;
+
 mod input;
 mod params;
 pub mod pruning;
 pub mod registration;
+mod share;
 mod sparse;
 pub mod upscale;
 

@@ -39,7 +39,9 @@ impl SparseRows {
         let mut built = Self::with_capacity(n, entries);
         for (i, row) in rows.into_iter().enumerate() {
             check_row(i, &row, n)?;
-            built.push_row(row);
+            built.columns.extend(row.iter().map(|&(column, _)| column));
+            built.values.extend(row.iter().map(|&(_, value)| value));
+            built.offsets.push(built.columns.len());
         }
         Ok(built)
     }
@@ -70,11 +72,9 @@ impl SparseRows {
     }
 
     /// Appends a row that the caller knows to hold the invariant.
-    pub(crate) fn push_row(&mut self, row: impl IntoIterator<Item = (u16, u16)>) {
-        for (column, value) in row {
-            self.columns.push(column);
-            self.values.push(value);
-        }
+    pub(crate) fn push_row(&mut self, columns: &[u16], values: impl Iterator<Item = u16>) {
+        self.columns.extend_from_slice(columns);
+        self.values.extend(values);
         self.offsets.push(self.columns.len());
     }
 
@@ -92,10 +92,15 @@ impl SparseRows {
 
     /// Row `i` as `(uid, value)`, uids increasing; empty beyond the last row.
     pub fn row(&self, i: usize) -> impl Iterator<Item = (u16, u16)> + '_ {
+        let (columns, values) = self.slices(i);
+        columns.iter().copied().zip(values.iter().copied())
+    }
+
+    /// Uids and values of row `i`, of the same length.
+    pub(crate) fn slices(&self, i: usize) -> (&[u16], &[u16]) {
         let range = self.range(i);
         let columns = self.columns.get(range.clone()).unwrap_or_default();
-        let values = self.values.get(range).unwrap_or_default();
-        columns.iter().copied().zip(values.iter().copied())
+        (columns, self.values.get(range).unwrap_or_default())
     }
 
     /// Number of entries of row `i`.

@@ -3,23 +3,24 @@
 //! Rounded half up, in the two orders of multiplication that `vec_max_upscale_to_u16` of
 //! `opentensor/subtensor@14bc6f9f` uses below and above 32 768 (both fit 32 integer bits).
 
-use crate::fixed::{Fix, ZERO, div, mul};
+use substrate_fixed::types::I32F32;
 
 /// Above this, `value · 65 535` would not fit.
-const LARGE: Fix = Fix::from_bits(32_768 << 32);
+const LARGE: I32F32 = I32F32::from_bits(32_768 << 32);
 
 /// Weights as a validator gave them, as the chain stores them. All zeros stay zeros.
 #[must_use]
 pub fn max_upscale(weights: &[u16]) -> Vec<u16> {
-    let values: Vec<Fix> = weights.iter().map(|&w| Fix::from_num(w)).collect();
+    let values: Vec<I32F32> = weights.iter().map(|&w| I32F32::from_num(w)).collect();
     max_upscale_fixed(&values)
 }
 
-pub(crate) fn max_upscale_fixed(values: &[Fix]) -> Vec<u16> {
-    let full = Fix::from_num(u16::MAX);
-    let largest = values.iter().fold(ZERO, |max, &v| max.max(v));
-    let scaled = |value: Fix| {
-        if largest > LARGE { mul(value, div(full, largest)) } else { div(mul(value, full), largest) }
+pub(crate) fn max_upscale_fixed(values: &[I32F32]) -> Vec<u16> {
+    let full = I32F32::from_num(u16::MAX);
+    let largest = values.iter().copied().max().unwrap_or_default();
+    let over = |value: I32F32| value.checked_div(largest).unwrap_or_default();
+    let scaled = |value: I32F32| {
+        if largest > LARGE { value.saturating_mul(over(full)) } else { over(value.saturating_mul(full)) }
     };
     values.iter().map(|&value| scaled(value).saturating_round().saturating_to_num()).collect()
 }

@@ -1,147 +1,126 @@
 //! Consensus and ranks (steps 6 to 8), column by column.
 //!
-//! Consensus of a column is the stake-weighted median at kappa: the value `v` with
-//! `S(< v) <= total - kappa < S(<= v)`, where an absent weight counts as zero. Upstream finds it by
-//! quick-select; stakes are summed without rounding, so the answer does not depend on the pivots and
-//! a sort finds the same one.
+//! Columns are taken in blocks of equal width whose votes fit the cache; each block transposes its
+//! part of the rows by counting, so there is no transposed copy of the matrix, and blocks are
+//! independent of each other.
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::weights::Weights;
-use crate::fixed::{Fix, ZERO, at, mul, normalize, sum};
+use super::median::{Electorate, Vote};
+use super::weights::{Row, Weights};
+use crate::share::{Share, at};
 
-/// Fewest columns worth handing to another thread.
-const COLUMNS_PER_TASK: usize = 64;
+/// Votes of a block: 64 KiB of them.
+const VOTES_PER_BLOCK: usize = 8_192;
+
+/// Fewest entries of a row in a block, on average: finding where they start costs about as much as
+/// reading eight.
+const ENTRIES_PER_ROW: usize = 8;
 
 /// Consensus per column, and the rank `Σ_i S_i · min(W_ij, C_j)`, not yet normalised.
 ///
 /// `stake` is the validating stake; rows without any have no say in either.
-pub(super) fn consensus_and_ranks(weights: &Weights<'_>, stake: &[Fix], kappa: Fix) -> (Vec<Fix>, Vec<Fix>) {
-    let columns = Columns::new(weights, stake);
+pub(super) fn consensus_and_ranks(
+    weights: &Weights<'_>,
+    stake: &[Share],
+    kappa: Share,
+) -> (Vec<Share>, Vec<Share>) {
     let electorate = Electorate::new(stake, kappa);
-    (0..weights.n())
-        .into_par_iter()
-        .with_min_len(COLUMNS_PER_TASK)
-        .map_init(Vec::new, |votes, j| {
-            votes.clear();
-            votes.extend(columns.column(j).map(|(i, w)| Vote {
-                value: weights.normalized(usize::from(i), w),
-                stake: at(&electorate.stake, i),
-                voter: i,
-            }));
-            let consensus = electorate.median(votes);
-            if consensus == ZERO {
-                return (ZERO, ZERO);
-            }
-            let rank = votes.iter().fold(ZERO, |rank, vote| {
-                rank.saturating_add(mul(at(stake, vote.voter), vote.value.min(consensus)))
-            });
-            (consensus, rank)
-        })
-        .unzip()
+    // Inclusive: the open range would overflow when it steps past the last uid.
+    let voters: Vec<u16> =
+        (0..=u16::MAX).zip(stake).filter(|&(_, &s)| s > Share::ZERO).map(|(uid, _)| uid).collect();
+    let poll = Poll { weights, voters: &voters, stake, electorate: &electorate };
+    let width = poll.block_width();
+    let mut consensus = vec![Share::ZERO; weights.n()];
+    let mut ranks = consensus.clone();
+    consensus.par_chunks_mut(width).zip(ranks.par_chunks_mut(width)).enumerate().for_each_init(
+        Block::default,
+        |block, (k, (consensus, ranks))| {
+            let first = k.saturating_mul(width);
+            block.load(&poll, first..first.saturating_add(consensus.len()));
+            block.count(&poll, consensus, ranks);
+        },
+    );
+    (consensus, ranks)
 }
 
-/// One row's entry in a column.
-#[derive(Clone, Copy)]
-pub(super) struct Vote {
-    pub(super) value: Fix,
-    pub(super) stake: Fix,
-    pub(super) voter: u16,
+/// Who votes, and with what.
+struct Poll<'a> {
+    weights: &'a Weights<'a>,
+    voters: &'a [u16],
+    /// Validating stake, which ranks are made of.
+    stake: &'a [Share],
+    electorate: &'a Electorate,
 }
 
-/// The stake that votes.
-pub(super) struct Electorate {
-    /// Normalised once more over its own sum, as upstream does.
-    pub(super) stake: Vec<Fix>,
-    total: Fix,
-    voters: usize,
-    /// Stake that may lie below consensus.
-    minority: Fix,
-}
-
-impl Electorate {
-    pub(super) fn new(stake: &[Fix], kappa: Fix) -> Self {
-        let mut stake = stake.to_vec();
-        normalize(&mut stake);
-        let total = sum(&stake);
-        Self {
-            total,
-            voters: stake.iter().filter(|&&s| s > ZERO).count(),
-            minority: total.saturating_sub(kappa),
-            stake,
-        }
+impl Poll<'_> {
+    fn rows(&self) -> impl Iterator<Item = (u16, Row<'_>)> {
+        self.voters.iter().map(|&voter| (voter, self.weights.row(usize::from(voter))))
     }
 
-    /// The median of one column; `votes` (all with a positive value) end up sorted.
-    pub(super) fn median(&self, votes: &mut [Vote]) -> Fix {
-        let cast = votes.iter().fold(ZERO, |sum, vote| sum.saturating_add(vote.stake));
-        let mut below = self.total.saturating_sub(cast);
-        if votes.len() < self.voters && self.minority < below {
-            return ZERO;
-        }
-        votes.sort_unstable_by_key(|vote| vote.value);
-        for vote in votes.iter() {
-            below = below.saturating_add(vote.stake);
-            if self.minority < below {
-                return vote.value;
+    /// Columns per block.
+    fn block_width(&self) -> usize {
+        let entries: usize = self.rows().map(|(_, row)| row.len()).sum();
+        let per_block = VOTES_PER_BLOCK.max(self.voters.len().saturating_mul(ENTRIES_PER_ROW));
+        let blocks = entries.checked_div(per_block).unwrap_or(0).max(1);
+        self.weights.n().div_ceil(blocks).max(1)
+    }
+}
+
+/// The votes of a run of columns, column after column.
+#[derive(Default)]
+struct Block {
+    /// Where each column ends in `votes`.
+    ends: Vec<usize>,
+    votes: Vec<Vote>,
+}
+
+impl Block {
+    fn load(&mut self, poll: &Poll<'_>, columns: Range<usize>) {
+        let entries = || {
+            let parts = poll.rows().map(|(voter, row)| (voter, row.within(&columns)));
+            parts.flat_map(|(voter, row)| {
+                let positive = row.raw().filter(|&(_, w)| w > 0);
+                positive.map(move |(j, w)| (voter, row, usize::from(j).wrapping_sub(columns.start), w))
+            })
+        };
+        self.ends.clear();
+        self.ends.resize(columns.len(), 0);
+        for (_, _, k, _) in entries() {
+            if let Some(count) = self.ends.get_mut(k) {
+                *count = count.wrapping_add(1);
             }
         }
-        // Kappa of zero: nothing is above the minority, so the largest value stands.
-        votes.last().map_or(ZERO, |vote| vote.value)
+        let votes = counts_to_starts(&mut self.ends);
+        self.votes.clear();
+        self.votes.resize(votes, Vote::default());
+        for (voter, row, k, w) in entries() {
+            let Some(next) = self.ends.get_mut(k) else { continue };
+            if let Some(vote) = self.votes.get_mut(*next) {
+                *vote = Vote::new(row.share(w), voter);
+            }
+            *next = next.wrapping_add(1);
+        }
     }
-}
 
-/// The voting rows' non-zero entries in CSC.
-struct Columns {
-    offsets: Vec<usize>,
-    voters: Vec<u16>,
-    values: Vec<u16>,
-}
-
-impl Columns {
-    fn new(weights: &Weights<'_>, stake: &[Fix]) -> Self {
-        // Inclusive: the open range would overflow when it steps past the last uid.
-        let voters = || (0..=u16::MAX).zip(stake).filter(|&(_, &s)| s > ZERO);
-        let entries = |i: u16| weights.raw_row(usize::from(i)).filter(|&(_, w)| w > 0);
-        let mut next = vec![0usize; weights.n().saturating_add(1)];
-        for (i, _) in voters() {
-            for (j, _) in entries(i) {
-                if let Some(count) = next.get_mut(usize::from(j)) {
-                    *count = count.saturating_add(1);
-                }
+    fn count(&mut self, poll: &Poll<'_>, consensus: &mut [Share], ranks: &mut [Share]) {
+        let mut rest = self.votes.as_mut_slice();
+        let mut start = 0usize;
+        for ((&end, consensus), rank) in self.ends.iter().zip(consensus).zip(ranks) {
+            let (votes, after) = rest.split_at_mut(end.saturating_sub(start).min(rest.len()));
+            (rest, start) = (after, end);
+            *consensus = poll.electorate.median(votes);
+            if *consensus > Share::ZERO {
+                let part = |vote: &Vote| at(poll.stake, vote.voter()).times(vote.value().min(*consensus));
+                *rank = votes.iter().map(part).sum();
             }
         }
-        let filled = counts_to_starts(&mut next);
-        let offsets = next.clone();
-        let mut columns = Self { offsets, voters: vec![0; filled], values: vec![0; filled] };
-        for (i, _) in voters() {
-            for (j, w) in entries(i) {
-                if let Some(cursor) = next.get_mut(usize::from(j)) {
-                    columns.set(*cursor, i, w);
-                    *cursor = cursor.saturating_add(1);
-                }
-            }
-        }
-        columns
-    }
-
-    fn set(&mut self, at: usize, voter: u16, value: u16) {
-        if let (Some(i), Some(w)) = (self.voters.get_mut(at), self.values.get_mut(at)) {
-            *i = voter;
-            *w = value;
-        }
-    }
-
-    fn column(&self, j: usize) -> impl Iterator<Item = (u16, u16)> + '_ {
-        let at = |k: usize| self.offsets.get(k).copied().unwrap_or(0);
-        let range = at(j)..at(j.saturating_add(1));
-        let voters = self.voters.get(range.clone()).unwrap_or_default();
-        let values = self.values.get(range).unwrap_or_default();
-        voters.iter().copied().zip(values.iter().copied())
     }
 }
 
-/// Turns counts into where each run starts; the last element becomes the total, also returned.
+/// Turns counts into where each run starts; returns the total.
 fn counts_to_starts(counts: &mut [usize]) -> usize {
     counts.iter_mut().fold(0, |start, count| {
         let next = start.saturating_add(*count);
@@ -152,12 +131,12 @@ fn counts_to_starts(counts: &mut [usize]) -> usize {
 
 /// The median of one dense column, for the vectors.
 #[cfg(all(test, feature = "case"))]
-pub(crate) fn median_of(stake: &[Fix], score: &[Fix], kappa: Fix) -> Fix {
+pub(crate) fn median_of(stake: &[Share], score: &[Share], kappa: Share) -> Share {
     let electorate = Electorate::new(stake, kappa);
     let mut votes: Vec<Vote> = (0..=u16::MAX)
         .zip(score)
-        .filter(|&(i, &value)| value > ZERO && at(&electorate.stake, i) > ZERO)
-        .map(|(voter, &value)| Vote { value, stake: at(&electorate.stake, voter), voter })
+        .filter(|&(i, &value)| value > Share::ZERO && at(stake, i) > Share::ZERO)
+        .map(|(voter, &value)| Vote::new(value, voter))
         .collect();
     electorate.median(&mut votes)
 }

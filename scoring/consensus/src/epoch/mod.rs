@@ -2,20 +2,27 @@
 //!
 //! The order of steps is that of `epoch_mechanism` in `opentensor/subtensor@14bc6f9f`
 //! (`pallets/subtensor/src/epoch/run_epoch.rs`), the sparse path that runs in production. Time and
-//! memory grow linearly in neurons plus entries (medians: `m log m` in the entries of a column).
+//! memory grow linearly in neurons plus entries.
 
 mod bonds;
 mod consensus;
 mod curve;
 mod dividends;
+mod follow;
+mod liquid;
+mod median;
+mod part;
 mod payout;
 mod stake;
+mod tasks;
 mod weights;
 
-use crate::fixed::{Fix, normalize, proportion, to_u16};
-use crate::{EpochInput, EpochOutput, Error, Params, SparseRows};
-use bonds::{BondRow, OldBonds, Targets};
+use crate::share::{Share, normalize};
+use crate::{EpochInput, EpochOutput, Error, Params};
+use bonds::{OldBonds, Target};
+use follow::Market;
 use stake::Stake;
+use tasks::Tasks;
 use weights::Weights;
 
 /// Runs one epoch. Pure: the same arguments give the same bytes, whatever the number of threads.
@@ -26,28 +33,31 @@ use weights::Weights;
 pub fn epoch(params: &Params, input: &EpochInput) -> Result<EpochOutput, Error> {
     params.check()?;
     input.check()?;
+    let entries = |i: usize| input.weights.row_len(i).saturating_add(input.bonds.row_len(i));
+    let tasks = Tasks::new(input.neurons.len(), entries);
     let stake = Stake::new(params, input);
-    let weights = Weights::new(params, input, &stake.permits);
-    let (consensus, mut incentive) =
-        consensus::consensus_and_ranks(&weights, &stake.validating, proportion(params.kappa));
+    let weights = Weights::new(params, input, &stake.permits, &tasks);
+    let kappa = Share::of_u16(params.kappa);
+    let (consensus, mut incentive) = consensus::consensus_and_ranks(&weights, &stake.validating, kappa);
     normalize(&mut incentive);
-    let trust = weights.trust(&consensus);
 
-    let targets = Targets::new(&weights, &consensus, params.bonds_penalty);
-    let old = OldBonds::new(params, input);
-    let (bonds, dividends) = if params.yuma3 {
-        dividends::yuma3(params, &targets, &old, &incentive, &stake.validating)
-    } else {
-        dividends::original(params, &targets, &old, &incentive, &stake.validating)
+    let market = Market {
+        weights: &weights,
+        consensus: &consensus,
+        target: Target::new(params),
+        old: OldBonds::new(params, input),
+        tasks: &tasks,
     };
+    let dividends = if params.yuma3 { dividends::yuma3 } else { dividends::original };
+    let (parts, dividends) = dividends(params, &market, &incentive, &stake.validating);
 
     let pay = payout::Payout::new(&incentive, &dividends, &stake, input.emission);
     Ok(EpochOutput {
-        bonds: stored_bonds(&bonds, &stake.next_permits),
         consensus: stored(&consensus),
         incentive: stored(&incentive),
         dividends: stored(&dividends),
-        validator_trust: stored(&trust),
+        validator_trust: parts.iter().flat_map(|part| part.trust()).map(|trust| trust.to_u16()).collect(),
+        bonds: part::stored(parts, &stake.next_permits),
         stake_weight: stored(&stake.normalized),
         active: stake.active,
         validator_permits: stake.next_permits,
@@ -57,19 +67,8 @@ pub fn epoch(params: &Params, input: &EpochInput) -> Result<EpochOutput, Error> 
     })
 }
 
-fn stored(xs: &[Fix]) -> Vec<u16> {
-    xs.iter().map(|&x| to_u16(x)).collect()
-}
-
-/// Only validators of the next epoch keep bonds.
-fn stored_bonds(rows: &[BondRow], keep: &[bool]) -> SparseRows {
-    let kept = || rows.iter().zip(keep);
-    let entries = kept().filter(|&(_, &keep)| keep).map(|(row, _)| row.len()).sum();
-    let mut built = SparseRows::with_capacity(rows.len(), entries);
-    for (row, &keep) in kept() {
-        built.push_row(row.iter().filter(|_| keep).map(|(j, b)| (j, to_u16(b))));
-    }
-    built
+fn stored(shares: &[Share]) -> Vec<u16> {
+    shares.iter().map(|share| share.to_u16()).collect()
 }
 
 /// What the vectors of single functions run.
@@ -78,7 +77,7 @@ pub(crate) mod internals {
     pub(crate) use super::bonds::{clip, interpolate};
     pub(crate) use super::consensus::median_of as median;
     pub(crate) use super::curve::exp;
-    pub(crate) use super::dividends::capped_average;
+    pub(crate) use super::liquid::capped_average;
     pub(crate) use super::stake::top_k;
 }
 

@@ -4,7 +4,7 @@
 //! vectors together never exceed the emission; what rounding leaves is the caller's to place.
 
 use super::stake::Stake;
-use crate::fixed::{Fix, ZERO, normalize, normalize_by, sum};
+use crate::share::{Share, normalize, normalize_by};
 
 /// Base units per uid.
 pub(super) struct Payout {
@@ -15,37 +15,31 @@ pub(super) struct Payout {
 
 impl Payout {
     /// Splits `emission` by incentive and dividends; where there is neither, by stake to validators.
-    pub(super) fn new(incentive: &[Fix], dividends: &[Fix], stake: &Stake, emission: u64) -> Self {
-        let mut combined: Vec<Fix> = incentive
-            .iter()
-            .zip(dividends)
-            .map(|(&incentive, &dividend)| incentive.saturating_add(dividend))
-            .collect();
-        let total = sum(&combined);
-        if total == ZERO {
-            let shares = if sum(&stake.validating) == ZERO { &stake.normalized } else { &stake.validating };
-            let paid = amounts(shares, emission);
+    pub(super) fn new(incentive: &[Share], dividends: &[Share], stake: &Stake, emission: u64) -> Self {
+        let mut combined: Vec<Share> =
+            incentive.iter().zip(dividends).map(|(&incentive, &dividend)| incentive.plus(dividend)).collect();
+        let total: Share = combined.iter().copied().sum();
+        if total == Share::ZERO {
+            let voted = stake.validating.iter().any(|&share| share > Share::ZERO);
+            let paid = amounts(if voted { &stake.validating } else { &stake.normalized }, emission);
             return Self { server: vec![0; incentive.len()], validator: paid.clone(), combined: paid };
         }
-        let (mut server, mut validator) = (incentive.to_vec(), dividends.to_vec());
-        normalize_by(&mut server, total);
-        normalize_by(&mut validator, total);
         normalize(&mut combined);
-        Self {
-            server: amounts(&server, emission),
-            validator: amounts(&validator, emission),
-            combined: amounts(&combined, emission),
-        }
+        let half = |shares: &[Share]| {
+            let mut shares = shares.to_vec();
+            normalize_by(&mut shares, total);
+            amounts(&shares, emission)
+        };
+        Self { server: half(incentive), validator: half(dividends), combined: amounts(&combined, emission) }
     }
 }
 
-fn amounts(shares: &[Fix], emission: u64) -> Vec<u64> {
+fn amounts(shares: &[Share], emission: u64) -> Vec<u64> {
     shares.iter().map(|&share| amount(share, emission)).collect()
 }
 
 /// `floor(share · emission)` for a share between zero and one.
-fn amount(share: Fix, emission: u64) -> u64 {
-    let share = u128::try_from(share.to_bits()).unwrap_or(0);
-    let product = share.wrapping_mul(u128::from(emission)).wrapping_shr(32);
+fn amount(share: Share, emission: u64) -> u64 {
+    let product = u128::from(share.bits()).wrapping_mul(u128::from(emission)).wrapping_shr(32);
     u64::try_from(product).unwrap_or(u64::MAX)
 }

@@ -2,15 +2,15 @@
 //!
 //! Stake is normalised over the track, so its elements sum to at most one (each is rounded down).
 
-use crate::fixed::{Fix, ZERO, normalize, wide_ratio};
+use crate::share::{Share, normalize};
 use crate::{EpochInput, Params};
 
 /// Who has how much say.
 pub(super) struct Stake {
     /// Share of all counted stake.
-    pub(super) normalized: Vec<Fix>,
+    pub(super) normalized: Vec<Share>,
     /// Share among active validators with a permit; zero for the rest.
-    pub(super) validating: Vec<Fix>,
+    pub(super) validating: Vec<Share>,
     /// Set weights within the cutoff.
     pub(super) active: Vec<bool>,
     /// Permits in force.
@@ -33,10 +33,10 @@ impl Stake {
         permit_owner(&mut next_permits, input.owner_uid);
 
         let may = active.iter().zip(&permits);
-        let mut validating: Vec<Fix> = normalized
+        let mut validating: Vec<Share> = normalized
             .iter()
             .zip(may)
-            .map(|(&s, (&active, &permit))| if active && permit { s } else { ZERO })
+            .map(|(&s, (&active, &permit))| if active && permit { s } else { Share::ZERO })
             .collect();
         normalize(&mut validating);
         Self { normalized, validating, active, permits, next_permits }
@@ -45,7 +45,7 @@ impl Stake {
 
 /// Shares of the counted stake. Upstream divides in `I64F64` and cuts to 32 fractional bits; two
 /// floors are one, so the exact integer quotient has the same bits (and no width to overflow).
-fn normalized(params: &Params, input: &EpochInput) -> Vec<Fix> {
+fn normalized(params: &Params, input: &EpochInput) -> Vec<Share> {
     let owner = input.owner_uid.map(usize::from);
     let counted: Vec<u64> = input
         .neurons
@@ -57,7 +57,12 @@ fn normalized(params: &Params, input: &EpochInput) -> Vec<Fix> {
         })
         .collect();
     let total: u128 = counted.iter().map(|&s| u128::from(s)).sum();
-    counted.iter().map(|&s| wide_ratio(u128::from(s), total)).collect()
+    let share = |&stake: &u64| match stake {
+        // Most uids hold none, and the division is one of 128 bits.
+        0 => Share::ZERO,
+        _ => Share::of(u128::from(stake), total),
+    };
+    counted.iter().map(share).collect()
 }
 
 fn permit_owner(permits: &mut [bool], owner: Option<u16>) {
@@ -68,13 +73,17 @@ fn permit_owner(permits: &mut [bool], owner: Option<u16>) {
 
 /// Marks the `k` largest elements, zeros never. Of equals the higher index wins: the lowest `n - k`
 /// of an ascending stable sort fall out.
-pub(crate) fn top_k(xs: &[Fix], k: usize) -> Vec<bool> {
-    let mut chosen: Vec<bool> = xs.iter().map(|&x| x != ZERO).collect();
-    let mut order: Vec<(Fix, usize)> = xs.iter().copied().zip(0..).collect();
-    order.sort_unstable();
-    for &(_, i) in order.iter().take(xs.len().saturating_sub(k)) {
+pub(crate) fn top_k(xs: &[Share], k: usize) -> Vec<bool> {
+    let mut chosen = vec![false; xs.len()];
+    let mut order: Vec<(Share, usize)> =
+        xs.iter().copied().zip(0..).filter(|&(x, _)| x > Share::ZERO).collect();
+    let out = order.len().saturating_sub(k);
+    if out > 0 && out < order.len() {
+        order.select_nth_unstable(out);
+    }
+    for &(_, i) in order.iter().skip(out) {
         if let Some(cell) = chosen.get_mut(i) {
-            *cell = false;
+            *cell = true;
         }
     }
     chosen

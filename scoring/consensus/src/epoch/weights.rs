@@ -4,16 +4,19 @@
 //! its target was there when the weight was set (and, under commit-reveal, when it was committed).
 //! All three conditions on a row come down to one bound on the target's registration block.
 
-use rayon::prelude::*;
+use std::ops::Range;
 
-use crate::fixed::{Fix, ZERO, at, ratio};
+use super::tasks::Tasks;
+use crate::share::{Divisor, Share};
 use crate::{EpochInput, Neuron, Params, SparseRows};
 
 /// Weights as the consensus sees them: row sums are at most one.
 pub(super) struct Weights<'a> {
     rows: &'a SparseRows,
-    /// Registration block per uid: packed, since every entry of every pass looks one up.
+    /// Registration block per uid: packed, since entries of every pass look one up.
     registered: Vec<u64>,
+    /// The last of them.
+    youngest: u64,
     owner: Option<u16>,
     senders: Vec<Sender>,
 }
@@ -23,26 +26,28 @@ pub(super) struct Weights<'a> {
 struct Sender {
     /// Targets registered in this block or later are dropped; zero drops the row.
     horizon: u64,
-    /// Sum of the entries that count: below 2^32, so exact.
-    sum: u64,
+    divisor: Divisor,
 }
 
 impl<'a> Weights<'a> {
-    pub(super) fn new(params: &Params, input: &'a EpochInput, permits: &[bool]) -> Self {
+    pub(super) fn new(params: &Params, input: &'a EpochInput, permits: &[bool], tasks: &Tasks) -> Self {
+        let registered: Vec<u64> = input.neurons.iter().map(|neuron| neuron.block_at_registration).collect();
+        let permitted = input.neurons.iter().zip(permits);
+        let senders = permitted.map(|(neuron, &permit)| Sender {
+            horizon: if permit { horizon(params, neuron) } else { 0 },
+            divisor: Divisor::default(),
+        });
         let mut view = Self {
             rows: &input.weights,
-            registered: input.neurons.iter().map(|neuron| neuron.block_at_registration).collect(),
+            youngest: registered.iter().copied().max().unwrap_or(0),
+            registered,
             owner: input.owner_uid,
-            senders: Vec::new(),
+            senders: senders.collect(),
         };
-        let permitted = input.neurons.par_iter().zip(permits).enumerate();
-        view.senders = permitted
-            .map(|(i, (neuron, &permit))| {
-                let horizon = if permit { horizon(params, neuron) } else { 0 };
-                let sum = view.kept(i, horizon).map(|(_, w)| u64::from(w)).sum();
-                Sender { horizon, sum }
-            })
-            .collect();
+        let divisors = tasks.run(|rows| rows.map(|i| view.row(i).divisor()).collect::<Vec<_>>());
+        for (sender, divisor) in view.senders.iter_mut().zip(divisors.into_iter().flatten()) {
+            sender.divisor = divisor;
+        }
         view
     }
 
@@ -51,46 +56,76 @@ impl<'a> Weights<'a> {
         self.senders.len()
     }
 
-    /// Entries of row `i` that count, as set (explicit zeros included).
-    pub(super) fn raw_row(&self, i: usize) -> impl Iterator<Item = (u16, u16)> + '_ {
-        self.kept(i, self.sender(i).horizon)
+    /// Row `i`.
+    pub(super) fn row(&self, i: usize) -> Row<'_> {
+        let Sender { horizon, divisor } = self.senders.get(i).copied().unwrap_or_default();
+        let (columns, values) = if horizon > 0 { self.rows.slices(i) } else { (&[][..], &[][..]) };
+        Row {
+            columns,
+            values,
+            diagonal: u16::try_from(i).ok().filter(|&uid| self.owner != Some(uid)),
+            registered: if horizon > self.youngest { None } else { Some(&self.registered) },
+            horizon,
+            divisor,
+        }
+    }
+}
+
+/// The entries of one row, or of a part of it.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a> {
+    columns: &'a [u16],
+    values: &'a [u16],
+    /// Column to leave out.
+    diagonal: Option<u16>,
+    /// Blocks to look up; `None` where all targets are old enough, nearly always.
+    registered: Option<&'a [u64]>,
+    horizon: u64,
+    divisor: Divisor,
+}
+
+impl<'a> Row<'a> {
+    /// The entries whose uid lies in `columns`.
+    pub(super) fn within(self, columns: &Range<usize>) -> Self {
+        let before = |end: usize| self.columns.partition_point(|&j| usize::from(j) < end);
+        let range = before(columns.start)..before(columns.end);
+        Self {
+            columns: self.columns.get(range.clone()).unwrap_or_default(),
+            values: self.values.get(range).unwrap_or_default(),
+            ..self
+        }
     }
 
-    /// Entries of row `i` that count, divided by their sum.
-    pub(super) fn row(&self, i: usize) -> impl Iterator<Item = (u16, Fix)> + '_ {
-        let sum = self.sender(i).sum;
-        self.raw_row(i).map(move |(j, w)| (j, ratio(u64::from(w), sum)))
+    /// Upper bound of the entries.
+    pub(super) fn len(&self) -> usize {
+        self.columns.len()
     }
 
-    /// Row `i`'s share for an entry `w` of it.
-    pub(super) fn normalized(&self, i: usize, w: u16) -> Fix {
-        ratio(u64::from(w), self.sender(i).sum)
-    }
-
-    /// Upper bound of the entries of row `i`.
-    pub(super) fn row_capacity(&self, i: usize) -> usize {
-        if self.sender(i).horizon == 0 { 0 } else { self.rows.row_len(i) }
-    }
-
-    /// Validator trust: the part of each row within consensus (step 8).
-    pub(super) fn trust(&self, consensus: &[Fix]) -> Vec<Fix> {
-        (0..self.n())
-            .into_par_iter()
-            .map(|i| self.row(i).fold(ZERO, |sum, (j, w)| sum.saturating_add(w.min(at(consensus, j)))))
-            .collect()
-    }
-
-    fn sender(&self, i: usize) -> Sender {
-        self.senders.get(i).copied().unwrap_or_default()
-    }
-
-    fn kept(&self, i: usize, horizon: u64) -> impl Iterator<Item = (u16, u16)> + '_ {
-        let diagonal = u16::try_from(i).ok().filter(|&uid| self.owner != Some(uid));
-        let rows = (horizon > 0).then(|| self.rows.row(i));
-        rows.into_iter().flatten().filter(move |&(j, _)| {
-            let registered = self.registered.get(usize::from(j));
-            Some(j) != diagonal && registered.is_some_and(|&block| block < horizon)
+    /// Entries that count, as set (explicit zeros included).
+    pub(super) fn raw(self) -> impl Iterator<Item = (u16, u16)> + 'a {
+        let entries = self.columns.iter().copied().zip(self.values.iter().copied());
+        entries.filter(move |&(j, _)| {
+            let old = self
+                .registered
+                .is_none_or(|blocks| blocks.get(usize::from(j)).is_some_and(|&block| block < self.horizon));
+            Some(j) != self.diagonal && old
         })
+    }
+
+    /// Entries that count, divided by their sum.
+    pub(super) fn normalized(self) -> impl Iterator<Item = (u16, Share)> + 'a {
+        self.raw().map(move |(j, w)| (j, self.divisor.share(w)))
+    }
+
+    /// The share of an entry of the row.
+    pub(super) fn share(&self, weight: u16) -> Share {
+        self.divisor.share(weight)
+    }
+
+    /// By the sum of all entries: at most 65 535 of 16 bits each, so below 2^32.
+    fn divisor(self) -> Divisor {
+        let sum: u64 = self.raw().map(|(_, w)| u64::from(w)).sum();
+        Divisor::new(u32::try_from(sum).unwrap_or(u32::MAX))
     }
 }
 
