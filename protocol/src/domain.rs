@@ -16,6 +16,8 @@ pub enum Domain {
     Vote,
     /// The announcement of a round's block, by a validating node (ed25519).
     Proposal,
+    /// The opening of a stream that carries a proposed block, by the validating node that sends it (ed25519).
+    BlockStream,
     /// The address of a validating node in the network of nodes, by its consensus key (ed25519).
     ConsensusPeer,
     /// Possession of a consensus key, by that key (ed25519).
@@ -28,10 +30,11 @@ pub enum Domain {
 
 impl Domain {
     /// Every domain, for the uniqueness test.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Transaction,
         Self::Vote,
         Self::Proposal,
+        Self::BlockStream,
         Self::ConsensusPeer,
         Self::ConsensusKey,
         Self::StreamMessage,
@@ -45,6 +48,7 @@ impl Domain {
             Self::Transaction => "acumen/transaction/1",
             Self::Vote => "acumen/vote/1",
             Self::Proposal => "acumen/proposal/1",
+            Self::BlockStream => "acumen/block-stream/1",
             Self::ConsensusPeer => "acumen/consensus-peer/1",
             Self::ConsensusKey => "acumen/consensus-key/1",
             Self::StreamMessage => "acumen/stream-message/1",

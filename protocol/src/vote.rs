@@ -3,6 +3,7 @@
 //! Every preimage binds the chain (genesis hash), the height, the round and the voter. A precommit here is byte for byte
 //! what a [`crate::Certificate`] collects. The rules follow Tendermint ("The latest gossip on BFT consensus", 2018): in
 //! one round of a height, a correct voter casts at most one prevote, one precommit and, if it is its turn, one proposal.
+#![allow(clippy::as_conversions, reason = "the SCALE derive writes a variant's index with `as`")]
 
 use core::cmp::Ordering;
 

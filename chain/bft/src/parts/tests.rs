@@ -1,0 +1,213 @@
+//! Blocks from parts, in order and out of it, and what a hostile sender can and cannot do.
+
+use acumen_protocol::codec::Encode as _;
+use acumen_protocol::{
+    ConsensusKeypair, ConsensusPublic, ConsensusValidator, Header, Height, TimestampMs, ValidatorSet,
+};
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+use crate::send::Streams;
+use crate::signing::Hand;
+
+const GENESIS: Hash = Hash([1; 32]);
+
+type Message = StreamMessage<Part>;
+
+fn key(tag: u8) -> ConsensusKeypair {
+    ConsensusKeypair::from_seed(&[tag; 32])
+}
+
+fn set() -> Members {
+    let validator = |tag| ConsensusValidator { key: key(tag).public(), power: 1 };
+    Members::from(&ValidatorSet::new((1..=4).map(validator).collect()).unwrap())
+}
+
+fn hand(key: &ConsensusPublic) -> Hand {
+    let key = (1..=9).map(self::key).find(|candidate| candidate.public() == *key).unwrap();
+    Hand { genesis: GENESIS, key }
+}
+
+fn now(tip: u64) -> Now {
+    Now { tip: At(tip), round: 0 }
+}
+
+fn parts() -> Parts {
+    Parts::new(Checker { genesis: GENESIS })
+}
+
+/// A block of the height's proposer; `salt` tells blocks apart.
+fn candidate(height: u64, round: u32, salt: u8) -> Candidate {
+    let proposer = set().proposer(At(height), round).key();
+    let header = Header {
+        height: Height::new(height),
+        parent: Hash([2; 32]),
+        time: TimestampMs::new(u64::from(salt)),
+        proposer,
+        transactions_root: Hash::ZERO,
+        events_root: Hash::ZERO,
+        state_root: Hash::ZERO,
+        validators_hash: Hash::ZERO,
+        next_validators_hash: Hash::ZERO,
+    };
+    Candidate { round, pol_round: None, proposer, block: Block { header, transactions: Vec::new() } }
+}
+
+fn messages(candidate: &Candidate) -> Vec<Message> {
+    Streams::new(candidate.block.header.height.get() * 100 + u64::from(candidate.round))
+        .split(candidate, &hand(&candidate.proposer))
+}
+
+fn feed(parts: &mut Parts, messages: Vec<Message>, now: Now) -> Vec<Gathered> {
+    let taken = messages.into_iter().map(|message| parts.take(b"peer".to_vec(), message, now, &set()));
+    taken.filter(|gathered| !matches!(gathered, Gathered::Nothing)).collect()
+}
+
+fn garbage(gathered: &[Gathered]) -> bool {
+    matches!(gathered, [Gathered::Garbage(_)])
+}
+
+#[test]
+fn a_block_is_put_together_in_any_order_and_with_repetitions() {
+    let candidate = candidate(5, 0, 1);
+    for seed in 0..50 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut sent = messages(&candidate);
+        sent.extend(sent.clone());
+        sent.shuffle(&mut rng);
+        let mut parts = parts();
+        let gathered = feed(&mut parts, sent, now(4));
+        let [Gathered::Block(5, found), ..] = gathered.as_slice() else {
+            panic!("seed {seed}: {gathered:?}")
+        };
+        assert_eq!(**found, candidate);
+    }
+}
+
+#[test]
+fn a_large_block_travels_in_pieces() {
+    let bytes = vec![7; PIECE * 3 + 5];
+    let about = About {
+        height: 5,
+        round: 0,
+        pol_round: None,
+        proposer: candidate(5, 0, 1).proposer,
+        block: Hash::ZERO,
+        size: u32::try_from(bytes.len()).unwrap(),
+        sender: candidate(5, 0, 1).proposer,
+    };
+    let mut parts = parts();
+    let opening = Part::Opening(hand(&about.sender).open(about));
+    let name = arc_malachitebft_app_channel::app::types::streaming::StreamId::new(vec![1].into());
+    let data = std::iter::once(opening).chain(bytes.chunks(PIECE).map(|piece| Part::Piece(piece.to_vec())));
+    let contents: Vec<_> = data.map(StreamContent::Data).chain([StreamContent::Fin]).collect();
+    let sent = (0..).zip(contents).map(|(sequence, content)| Message::new(name.clone(), sequence, content));
+    // Whole, but no block: noticed at the end and not before.
+    let gathered = feed(&mut parts, sent.collect(), now(4));
+    assert!(matches!(gathered.as_slice(), [Gathered::Garbage("a stream carries no block")]), "{gathered:?}");
+    assert_eq!(parts.held(), (0, 0));
+}
+
+#[test]
+fn a_stranger_opens_nothing() {
+    let candidate = candidate(5, 0, 1);
+    let stranger = Streams::new(1).split(&candidate, &hand(&key(9).public()));
+    assert!(garbage(&feed(&mut parts(), stranger[..1].to_vec(), now(4))));
+    // Nor does who copies another's opening and changes it.
+    let mut copied = messages(&candidate);
+    let StreamContent::Data(Part::Opening(opening)) = &mut copied[0].content else { panic!() };
+    opening.about.size += 1;
+    assert!(garbage(&feed(&mut parts(), copied[..1].to_vec(), now(4))));
+}
+
+#[test]
+fn a_stream_must_carry_what_it_says() {
+    let (announced, other) = (candidate(5, 0, 1), candidate(5, 0, 2));
+    let mut mixed = messages(&announced);
+    mixed[1].content = messages(&other)[1].content.clone();
+    assert!(garbage(&feed(&mut parts(), mixed, now(4))));
+    let mut foreign = announced;
+    foreign.block.header.proposer = key(9).public();
+    let proposer = foreign.proposer;
+    let sent = Streams::new(1).split(&foreign, &hand(&proposer));
+    assert!(garbage(&feed(&mut parts(), sent.clone(), now(4))));
+    // Proposed again because of an earlier round, it may be another's.
+    let again = Candidate { pol_round: Some(0), ..foreign };
+    let sent = Streams::new(1).split(&again, &hand(&proposer));
+    assert!(matches!(feed(&mut parts(), sent, now(4)).as_slice(), [Gathered::Block(5, _)]));
+}
+
+#[test]
+fn a_proposer_has_two_blocks_for_a_round_at_most() {
+    let mut parts = parts();
+    let sent = |salt| {
+        let candidate = candidate(5, 0, salt);
+        Streams::new(u64::from(salt)).split(&candidate, &hand(&candidate.proposer))
+    };
+    for salt in [1, 2] {
+        assert!(matches!(feed(&mut parts, sent(salt), now(4)).as_slice(), [Gathered::Block(..)]));
+    }
+    assert!(garbage(&feed(&mut parts, sent(3), now(4))));
+    // The first ones may come again.
+    assert!(matches!(feed(&mut parts, sent(1), now(4)).as_slice(), [Gathered::Block(..)]));
+}
+
+#[test]
+fn other_heights_and_rounds_wait_or_pass() {
+    let mut parts = parts();
+    assert!(feed(&mut parts, messages(&candidate(4, 0, 1)), now(4)).is_empty(), "committed already");
+    assert!(feed(&mut parts, messages(&candidate(30, 0, 1)), now(4)).is_empty(), "too far ahead");
+    assert!(feed(&mut parts, messages(&candidate(5, 9, 1)), now(4)).is_empty(), "a round too far ahead");
+    let gathered = feed(&mut parts, messages(&candidate(7, 0, 1)), now(4));
+    let Some(Gathered::Block(7, early)) = gathered.into_iter().next() else { panic!() };
+    parts.wait(7, *early);
+    assert!(parts.due(At(6)).is_empty());
+    assert_eq!(parts.due(At(7)), [candidate(7, 0, 1)]);
+    assert!(parts.due(At(7)).is_empty());
+}
+
+#[test]
+fn memory_is_bounded_whatever_is_sent() {
+    let mut parts = parts();
+    let name = |n: u32| arc_malachitebft_app_channel::app::types::streaming::StreamId::new(n.encode().into());
+    // Pieces without an opening, of many streams and many publishers.
+    for publisher in 0..40_u8 {
+        for stream in 0..64 {
+            for sequence in 1..=4 {
+                let piece = StreamContent::Data(Part::Piece(vec![0; PIECE]));
+                let _ =
+                    parts.take(vec![publisher], Message::new(name(stream), sequence, piece), now(4), &set());
+            }
+            let (count, bytes) = parts.weight(&[publisher]);
+            assert!(count <= STREAMS_PER_PUBLISHER && bytes <= BYTES_PER_PUBLISHER);
+        }
+    }
+    assert!(parts.held().1 <= BYTES_IN_TOTAL);
+    // What an honest proposer sends still gets through.
+    let sent = messages(&candidate(5, 0, 1));
+    let gathered: Vec<Gathered> =
+        sent.into_iter().map(|message| parts.take(b"honest".to_vec(), message, now(4), &set())).collect();
+    assert!(matches!(gathered.last(), Some(Gathered::Block(5, _))));
+    let long = Message::new(name(1), MAX_PARTS + 1, StreamContent::Fin);
+    assert!(matches!(parts.take(vec![1], long, now(4), &set()), Gathered::Garbage(_)));
+}
+
+#[test]
+fn being_behind_takes_more_than_a_third_to_say() {
+    let (mut parts, set) = (parts(), set());
+    assert!(!parts.ahead_of(At(5), &set));
+    let open = |parts: &mut Parts, sender: u8, height: u64| {
+        let candidate = candidate(height, 0, 1);
+        let sent = Streams::new(u64::from(sender)).split(&candidate, &hand(&key(sender).public()));
+        feed(parts, sent[..1].to_vec(), now(4))
+    };
+    for height in 6..15 {
+        open(&mut parts, 1, height);
+    }
+    assert!(!parts.ahead_of(At(5), &set), "one liar of four cannot hurry anybody");
+    open(&mut parts, 2, 6);
+    assert!(parts.ahead_of(At(5), &set));
+    assert!(!parts.ahead_of(At(6), &set));
+}

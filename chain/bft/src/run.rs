@@ -1,0 +1,263 @@
+//! Starting the engine, and ending it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use acumen_protocol::{ConsensusKeypair, ConsensusPublic};
+use arc_malachitebft_app_channel::app::types::codec::Codec as _;
+use arc_malachitebft_app_channel::{
+    Channels, ConsensusContext, EngineBuilder, EngineHandle, NetworkContext, NetworkIdentity, NetworkRequest,
+    RequestContext, SyncContext,
+};
+#[cfg(test)]
+use arc_malachitebft_app_channel::{NetworkMsg, app::engine::network::NetworkRef};
+use arc_malachitebft_signing::Signer as _;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::application::{Application, Observation};
+use crate::config::{Config, EngineConfig, Network};
+use crate::driver::{Driver, Outcome};
+use crate::error::Error;
+use crate::journal::{self, Fault};
+use crate::log::Log;
+use crate::null;
+use crate::parts::{Now, Parts};
+use crate::send::Streams;
+use crate::signing::{Checker, Hand};
+use crate::types::{At, Chain, Members, Voter};
+use crate::wire::Scale;
+
+/// Name of the log in its folder.
+const LOG: &str = "votes.wal";
+
+/// Questions to the engine that may wait.
+const REQUESTS: usize = 16;
+
+/// How long the engine may take to end.
+const END: Duration = Duration::from_secs(5);
+
+/// How often the connected peers are counted.
+const COUNT_PEERS: Duration = Duration::from_secs(5);
+
+/// Who else is there.
+pub(crate) enum Link {
+    /// Nobody.
+    Alone,
+    /// Peers on a real network.
+    Peers(Network),
+    /// Something that a test has built.
+    #[cfg(test)]
+    Custom(NetworkRef<Chain>, mpsc::Sender<NetworkMsg<Chain>>),
+}
+
+/// Decides blocks until `shutdown`, or until something breaks. The chain must not be committed to by anybody else
+/// meanwhile.
+pub async fn run<A: Application>(
+    mut config: Config,
+    application: Arc<A>,
+    shutdown: CancellationToken,
+) -> Result<(), Error<A::Error>> {
+    let network = config.network.take();
+    let link = || network.clone().map_or(Link::Alone, Link::Peers);
+    let log = open(config.dir.join(LOG)).await?;
+    if sits_out(&log, &config, &*application)? {
+        let (height, path) = (application.tip().0, config.dir.join(LOG).display().to_string());
+        tracing::warn!(%path, "the log of votes is damaged: this node does not vote on the block after {height}");
+        let follower = Config { key: None, ..config.clone() };
+        let scratch = open(config.dir.join("follower.wal")).await?;
+        let passed = shutdown.child_token();
+        tokio::select! {
+            ended = over(follower, application.clone(), link(), scratch, passed.clone(), Some(At::from(height))) => ended?,
+            () = shutdown.cancelled() => return Ok(()),
+        }
+        if shutdown.is_cancelled() {
+            return Ok(());
+        }
+    }
+    over(config, application, link(), log, shutdown, None).await
+}
+
+async fn open<E: std::error::Error + 'static>(path: PathBuf) -> Result<Arc<Mutex<Log>>, Error<E>> {
+    let opened = {
+        let path = path.clone();
+        tokio::task::spawn_blocking(move || Log::open(&path)).await
+    };
+    let opened = opened.map_err(|error| Error::Ended { reason: error.to_string() })?;
+    let log = opened.map_err(|error| Error::Log { path, reason: error.to_string() })?;
+    Ok(Arc::new(Mutex::new(log)))
+}
+
+/// A validator that may have forgotten a vote of this height must not vote in it again. One that is alone may: there is
+/// one block that it ever proposes in a round, and nobody else's.
+fn sits_out<A: Application>(log: &Arc<Mutex<Log>>, config: &Config, app: &A) -> Outcome<bool, A> {
+    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    if !log.damaged() {
+        return Ok(false);
+    }
+    let set = app.validators().map_err(Error::Application)?;
+    let voter = config.key.as_ref().map(ConsensusKeypair::public);
+    let votes = voter.is_some_and(|key| set.power(&key).is_some());
+    let path = log.path().to_owned();
+    log.start(0).map_err(|error| Error::Log { path, reason: error.to_string() })?;
+    Ok(votes && set.validators().len() > 1)
+}
+
+/// Runs over a link; with `until`, ends as soon as a block after that height is committed.
+pub(crate) async fn over<A: Application>(
+    config: Config,
+    app: Arc<A>,
+    link: Link,
+    log: Arc<Mutex<Log>>,
+    shutdown: CancellationToken,
+    until: Option<At>,
+) -> Outcome<(), A> {
+    let genesis = app.genesis();
+    let set = Members::from(&app.validators().map_err(Error::Application)?);
+    let hand = config.key.clone().map(|key| Hand { genesis, key });
+    let own = hand.as_ref().map(|hand| hand.key.public());
+    let others = set.len() - usize::from(own.is_some_and(|key| set.contains(&key)));
+    if matches!(link, Link::Alone) && others > 0 {
+        return Err(Error::Alone { others });
+    }
+    let warm_up = match &link {
+        Link::Peers(network) => network.warm_up,
+        _ => Duration::ZERO,
+    };
+    let alone = matches!(link, Link::Alone);
+    let (faults, mut broken) = mpsc::channel(1);
+    let (mut channels, handle) = build(hand.as_ref(), link, log.clone(), faults, genesis).await?;
+    let mut driver = Driver {
+        app,
+        hand,
+        parts: Parts::new(Checker { genesis }),
+        streams: Streams::new(nanoseconds()),
+        publish: (!alone).then(|| channels.network.clone()),
+        timeouts: config.patience.into(),
+        block_time: config.block_time,
+        warm_up,
+        set,
+        now: Now { tip: At::default(), round: 0 },
+    };
+    let ended = converse(&mut driver, &mut channels, &mut broken, &shutdown, until).await;
+    drop(channels);
+    end(handle).await;
+    log.lock().unwrap_or_else(PoisonError::into_inner).close();
+    ended
+}
+
+/// Answers the engine until it must end.
+async fn converse<A: Application>(
+    driver: &mut Driver<A>,
+    channels: &mut Channels<Chain>,
+    broken: &mut mpsc::Receiver<Fault>,
+    shutdown: &CancellationToken,
+    until: Option<At>,
+) -> Outcome<(), A> {
+    let mut count = tokio::time::interval(COUNT_PEERS);
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return Ok(()),
+            Some(Fault { path, error }) = broken.recv() => {
+                return Err(Error::Log { path, reason: error.to_string() });
+            }
+            message = channels.consensus.recv() => match message {
+                Some(message) => driver.handle(message).await?,
+                None => return Err(Error::Ended { reason: "see the log for its last words".to_owned() }),
+            },
+            _ = count.tick(), if driver.publish.is_some() => count_peers(driver, channels),
+        }
+        if until.is_some_and(|height| driver.now.tip > height) {
+            return Ok(());
+        }
+    }
+}
+
+fn count_peers<A: Application>(driver: &Driver<A>, channels: &Channels<Chain>) {
+    let (app, requests) = (driver.app.clone(), channels.net_requests.clone());
+    tokio::spawn(async move {
+        if let Ok(Some(dump)) = NetworkRequest::dump_state(&requests).await {
+            app.observe(Observation::Peers(dump.peers.len()));
+        }
+    });
+}
+
+async fn end(handle: EngineHandle) {
+    let node = handle.actor.get_cell();
+    node.stop_children_and_wait(None, Some(END)).await;
+    node.stop(None);
+    if tokio::time::timeout(END, handle.handle).await.is_err() {
+        tracing::warn!("the consensus engine did not end in time");
+    }
+}
+
+fn nanoseconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn start<E: std::error::Error + 'static>(reason: impl ToString) -> Error<E> {
+    Error::Start { reason: reason.to_string() }
+}
+
+async fn build<E: std::error::Error + 'static>(
+    hand: Option<&Hand>,
+    link: Link,
+    log: Arc<Mutex<Log>>,
+    faults: mpsc::Sender<Fault>,
+    genesis: acumen_protocol::Hash,
+) -> Result<(Channels<Chain>, EngineHandle), Error<E>> {
+    let checker = Box::new(Checker { genesis });
+    let name = hand.map_or(ConsensusPublic([0; 32]), |hand| hand.key.public());
+    let consensus = match hand {
+        Some(hand) => ConsensusContext::new_validator(Voter(name), checker, Box::new(hand.clone())),
+        None => ConsensusContext::new_full_node(Voter(name), checker),
+    };
+    let journal = journal::spawn(log, faults).await.map_err(start)?;
+    let network = match &link {
+        Link::Peers(network) => Some(network),
+        _ => None,
+    };
+    let builder = EngineBuilder::new(Chain, EngineConfig::new(&name, network)?)
+        .with_custom_wal(journal)
+        .with_default_consensus(consensus)
+        .with_default_request(RequestContext::new(REQUESTS));
+    let built = match link {
+        Link::Alone => {
+            let (network, sender) = null::spawn().await.map_err(start)?;
+            builder.with_custom_network(network, sender).with_no_sync().build().await
+        }
+        Link::Peers(network) => {
+            let identity = identity(&network, hand).await?;
+            let network = NetworkContext::new(identity, Scale);
+            builder.with_default_network(network).with_default_sync(SyncContext::new(Scale)).build().await
+        }
+        #[cfg(test)]
+        Link::Custom(network, sender) => {
+            builder
+                .with_custom_network(network, sender)
+                .with_default_sync(SyncContext::new(Scale))
+                .build()
+                .await
+        }
+    };
+    built.map_err(|error| start(format!("{error:#}")))
+}
+
+/// This node's name among its peers, with the proof that it belongs to a validator, if it does.
+async fn identity<E: std::error::Error + 'static>(
+    network: &Network,
+    hand: Option<&Hand>,
+) -> Result<NetworkIdentity, Error<E>> {
+    let keypair = network.keypair()?;
+    let Some(hand) = hand else {
+        return Ok(NetworkIdentity::new("follower".to_owned(), keypair, None));
+    };
+    let (key, peer) = (hand.key.public(), keypair.public().to_peer_id().to_bytes());
+    let proof = hand.sign_validator_proof(key.0.to_vec(), peer).await.map_err(start)?;
+    let proof = Scale.encode(&proof).map_err(start)?;
+    let name: String = key.to_string().chars().take(10).collect();
+    Ok(NetworkIdentity::new_validator(name, keypair, key.to_string(), proof))
+}
