@@ -40,22 +40,50 @@ pub enum EvalError {
     TooLarge(usize),
 }
 
-/// A document or a cluster may be named by a number or a string; only equality counts.
+/// A document or a cluster may be named by a whole number or a string; only equality counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(untagged)]
+#[serde(try_from = "Value")]
 enum Label {
-    Number(i64),
+    Number(i128),
     Text(String),
 }
 
+impl TryFrom<Value> for Label {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        match value {
+            Value::String(text) => Ok(Self::Text(text)),
+            other => Rank::try_from(other).map(|rank| Self::Number(rank.0)),
+        }
+    }
+}
+
+/// A seniority number: any whole number, lowest is senior.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "Value")]
+struct Rank(i128);
+
+impl TryFrom<Value> for Rank {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let whole = value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
+        whole.map(Self).ok_or_else(|| {
+            format!("{value} is not a whole number of 64 bits (documents and clusters may also be strings)")
+        })
+    }
+}
+
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object with `probs` and `reference`")]
 struct GameFile {
     probs: Vec<Vec<f64>>,
     reference: Vec<f64>,
     documents: Option<Vec<Label>>,
     weights: Option<Vec<f64>>,
     clusters: Option<Vec<Label>>,
-    seniority: Option<Vec<i64>>,
+    seniority: Option<Vec<Rank>>,
     alpha: Option<f64>,
     /// Anything else is not used, and said so in the output.
     #[serde(flatten)]
@@ -137,9 +165,12 @@ fn numbered(labels: Vec<Label>) -> Vec<u64> {
         .collect()
 }
 
-/// Shifts signed seniority numbers into unsigned ones, order kept.
-fn ranked(numbers: Vec<i64>) -> Vec<u64> {
-    numbers.into_iter().map(|number| number.abs_diff(i64::MIN)).collect()
+/// Seniority numbers as their places in order, ties kept.
+fn ranked(numbers: Vec<Rank>) -> Vec<u64> {
+    let mut sorted = numbers.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    numbers.iter().map(|number| sorted.partition_point(|other| other < number) as u64).collect()
 }
 
 #[cfg(test)]

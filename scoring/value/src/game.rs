@@ -154,6 +154,17 @@ impl Game {
         }
     }
 
+    /// The same game with other clusters: `labels[i]` names the cluster of miner i.
+    ///
+    /// # Panics
+    /// If there is not one label per miner.
+    #[must_use]
+    pub fn regrouped(mut self, labels: &[usize]) -> Self {
+        assert_eq!(labels.len(), self.miners, "one label per miner");
+        self.clusters = labels.iter().map(|&label| label as u64).collect();
+        self
+    }
+
     /// The game at the given `tokens` only.
     ///
     /// # Panics

@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 /// Default share of the own gain. At 0.5 the most profitable report was within 0.004 nats of the truth in the cases tried (docs/scoring.md).
 pub const DEFAULT_ALPHA: f64 = 0.5;
 
+/// Values of at most this many nats per token are rounding, and are not paid: a field that knows no more than the
+/// reference would otherwise be paid by the last bits of its sums.
+pub const ROUNDING: f64 = 1e-12;
+
 /// How values become rewards.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -69,11 +73,12 @@ pub fn combine(gains: &[f64], marginals: &[f64], alpha: f64) -> Vec<f64> {
     halves.map(|(gain, marginal)| alpha * gain + (1.0 - alpha) * marginal).collect()
 }
 
-/// max(x, 0) / Σ max(x, 0), or all zero.
+/// max(x, 0) / Σ max(x, 0), or all zero; rounding and what is not finite count as 0.
 fn positive_shares(values: &[f64]) -> Vec<f64> {
-    let total: f64 = values.iter().map(|value| value.max(0.0)).sum();
+    let paid = |value: f64| if value > ROUNDING && value.is_finite() { value } else { 0.0 };
+    let total: f64 = values.iter().map(|&value| paid(value)).sum();
     let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
-    values.iter().map(|value| value.max(0.0) * scale).collect()
+    values.iter().map(|&value| paid(value) * scale).collect()
 }
 
 #[cfg(test)]

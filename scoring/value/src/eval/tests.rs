@@ -74,6 +74,25 @@ fn refusals_say_what_is_wrong() {
     assert!(message("{").contains("game file"));
     assert!(message(r#"{"probs":[[0.5]]}"#).contains("reference"));
     assert!(message(r#"{"probs":[[0.5]],"reference":[0.5],"alpha":1.5}"#).contains("alpha is 1.5"));
-    assert!(message(r#"{"probs":[[0.0]],"reference":[0.5]}"#).contains("probs of miner 0 at token 0 is 0"));
+    assert!(message(r#"{"probs":[[0.0]],"reference":[0.5]}"#).contains("probs of miner 0 at token 0 is 0.0"));
     assert!(message(r#"{"probs":[[0.5,0.1]],"reference":[0.5]}"#).contains("has 2 entries, expected 1"));
+    assert!(message("[]").contains("an object with `probs` and `reference`"));
+    let field = |rest: &str| message(&format!(r#"{{"probs":[[0.5]],"reference":[0.5],{rest}}}"#));
+    assert!(field(r#""clusters":[1.5]"#).contains("1.5 is not a whole number"));
+    assert!(field(r#""seniority":["a"]"#).contains("is not a whole number"));
+    assert!(field(r#""weights":[0]"#).contains("positive finite number"));
+    assert!(field(r#""alpha":-1e-9"#).contains("alpha is"));
+}
+
+/// Whole numbers up to 2^64 − 1 keep their order, null is as good as absent, and no number in the output is missing.
+#[test]
+fn unusual_but_valid() {
+    let output = eval_value(
+        r#"{"probs":[[0.5],[0.5]],"reference":[0.25],"clusters":[18446744073709551615,18446744073709551615],
+            "seniority":[18446744073709551615,-9223372036854775808],"documents":null,"weights":null,"alpha":null}"#,
+    )
+    .unwrap();
+    assert_eq!(list(&output, "reward"), [0.0, 1.0], "the second is senior");
+    let tiny = eval_value(r#"{"probs":[[1e-75,1.0]],"reference":[1.0,1e-75]}"#).unwrap();
+    assert!(!tiny.to_string().contains("null"), "{tiny}");
 }

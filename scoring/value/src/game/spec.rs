@@ -67,7 +67,7 @@ pub enum GameError {
     },
     /// A probability that is 0, vanishing or above 1.
     #[error(
-        "{field} at token {token} is {value}: give a probability from {LEAST:e} to 1, floored as a report is"
+        "{field} at token {token} is {value:?}: give a probability from {LEAST:e} to 1, floored as a report is"
     )]
     Probability {
         /// Which list.
@@ -87,7 +87,7 @@ pub enum GameError {
     },
     /// A weighted probability that vanishes.
     #[error(
-        "probability {prob} of miner {miner} at its weight share {share} vanishes: raise its floor or its weight"
+        "probability {prob:?} of miner {miner} at its weight share {share:?} vanishes: raise its floor or its weight"
     )]
     Vanishing {
         /// Which miner.

@@ -12,6 +12,18 @@ fn shares_of_positive_values() {
     assert_close(&combine(&[-3.0, -1.0], &[1.0, 1.0], 0.5), &[0.25, 0.25], 1e-15);
     assert_close(&combine(&[-3.0, 0.0], &[-1.0, 0.0], 0.5), &[0.0, 0.0], 0.0);
     assert_close(&combine(&[1.0, 1.0], &[1.0, 1.0], f64::NAN), &[0.5, 0.5], 1e-15);
+    assert_close(&combine(&[f64::NAN, 1.0], &[1.0, f64::INFINITY], 0.5), &[0.5, 0.5], 1e-15);
+}
+
+#[test]
+fn rounding_is_not_paid() {
+    let spec = GameSpec {
+        probs: vec![vec![0.5; 7], vec![0.5; 7]],
+        reference: vec![0.5; 7],
+        weights: Some(vec![1e-40, 1.0]),
+        ..GameSpec::default()
+    };
+    assert_eq!(composite(&Game::new(spec).unwrap(), &RewardRule::default()), [0.0, 0.0]);
 }
 
 #[test]

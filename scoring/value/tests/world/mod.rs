@@ -5,17 +5,22 @@
 //! token is drawn from π_t. Everything follows from a seed.
 
 use acumen_scoring_value::cluster::{Affinity, CLUSTER_TAU};
+use acumen_scoring_value::encompass::{EncompassRule, absorb};
 use acumen_scoring_value::{Game, GameSpec, Report, RewardRule, composite};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use std::sync::OnceLock;
 
 pub const OUTCOMES: usize = 32;
-pub const TOKENS: usize = 1_500;
+pub const TOKENS: usize = 4_500;
+/// Positions over which distances are measured.
+const COMPARED: usize = 1_000;
 pub const HONEST: usize = 5;
 
 /// One distribution per position; None where the answer was refused.
 pub type Answers = Vec<Option<Vec<f64>>>;
 
+#[derive(Clone)]
 pub struct World {
     rng: ChaCha8Rng,
     pub realised: Vec<usize>,
@@ -24,9 +29,34 @@ pub struct World {
 }
 
 /// What one evaluation pays.
+#[derive(Clone)]
 pub struct Outcome {
     pub clusters: Vec<usize>,
     pub reward: Vec<f64>,
+    /// Distance of the last miner to each.
+    pub distances: Vec<f64>,
+}
+
+/// Which copies a validator looks for.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Guard {
+    /// Those within τ.
+    Distance,
+    /// Those, and what adds nothing to a senior miner.
+    Whole,
+}
+
+/// Seed of the world that every attack is tried in.
+const SEED: u64 = 20;
+
+/// That world, and what it pays if all are honest.
+pub fn base() -> &'static (World, Outcome) {
+    static BASE: OnceLock<(World, Outcome)> = OnceLock::new();
+    BASE.get_or_init(|| {
+        let world = World::new(SEED);
+        let paid = world.pay(&world.honest, &(0..HONEST as u64).collect::<Vec<_>>(), Guard::Whole);
+        (world, paid)
+    })
 }
 
 impl World {
@@ -80,7 +110,7 @@ impl World {
     }
 
     /// Reports are checked, distances measured, clusters formed, and the reward paid, as a validator does.
-    pub fn pay(&self, miners: &[Answers], seniority: &[u64]) -> Outcome {
+    pub fn pay(&self, miners: &[Answers], seniority: &[u64], guard: Guard) -> Outcome {
         let uniform = Report::uniform(OUTCOMES as u32).expect("a small vocabulary");
         let mut affinity = Affinity::new(miners.len()).expect("few miners");
         let mut probs = vec![Vec::with_capacity(TOKENS); miners.len()];
@@ -89,25 +119,34 @@ impl World {
                 .iter()
                 .map(|answers| answers[t].as_ref().and_then(|dist| Report::from_dense(dist).ok()))
                 .collect();
-            let dense: Vec<Option<Vec<f64>>> =
-                checked.iter().map(|report| report.as_ref().map(Report::dense)).collect();
-            let views: Vec<Option<&[f64]>> = dense.iter().map(|dist| dist.as_deref()).collect();
-            affinity.observe(&views).expect("one vocabulary");
+            if t < COMPARED {
+                let dense: Vec<Option<Vec<f64>>> =
+                    checked.iter().map(|report| report.as_ref().map(Report::dense)).collect();
+                let views: Vec<Option<&[f64]>> = dense.iter().map(|dist| dist.as_deref()).collect();
+                affinity.observe(&views).expect("one vocabulary");
+            }
             for (row, report) in probs.iter_mut().zip(&checked) {
                 row.push(report.as_ref().unwrap_or(&uniform).prob(self.realised[t] as u32));
             }
         }
-        let clusters = affinity.clusters(CLUSTER_TAU, seniority);
+        let near = affinity.clusters(CLUSTER_TAU, seniority);
         let spec = GameSpec {
             probs,
             reference: vec![1.0 / OUTCOMES as f64; TOKENS],
             documents: Some((0..TOKENS as u64).map(|t| t / 25).collect()),
             weights: None,
-            clusters: Some(clusters.iter().map(|&label| label as u64).collect()),
+            clusters: Some(near.iter().map(|&label| label as u64).collect()),
             seniority: Some(seniority.to_vec()),
         };
         let game = Game::new(spec).expect("reports are floored");
-        Outcome { clusters, reward: composite(&game, &RewardRule::default()) }
+        let clusters = match guard {
+            Guard::Distance => near,
+            Guard::Whole => absorb(&game, &EncompassRule::default()),
+        };
+        let last = miners.len() - 1;
+        let distances = (0..miners.len()).map(|at| affinity.distance(at, last).unwrap_or(1.0)).collect();
+        let reward = composite(&game.regrouped(&clusters), &RewardRule::default());
+        Outcome { clusters, reward, distances }
     }
 }
 
