@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use acumen_chain_ledger::{
     Audit, BlockBuilder, BlockContext, BlockOutcome, Event, Overlay, StateRead, View, audit, check,
-    execute_block,
+    execute_block, fee_with_tip, payer,
 };
 use acumen_chain_store::{Prepared, Store, StoredBlock};
 use acumen_protocol::codec::Encode as _;
@@ -18,7 +18,7 @@ use acumen_protocol::{
 use tokio::sync::watch;
 
 use crate::error::NodeError;
-use crate::mempool::{Mempool, PoolError};
+use crate::mempool::{Mempool, Offer, PoolError};
 use crate::metrics::Metrics;
 
 /// The application that an engine drives. Cheap to clone; clones share everything.
@@ -74,7 +74,6 @@ impl Executor {
 
     /// Checks a transaction against the tip's state and queues it.
     pub fn submit(&self, signed: SignedTransaction) -> Result<Hash, PoolError> {
-        let size = signed.to_bytes().len();
         let genesis = self.genesis();
         let verified = signed.clone().verify(&genesis).map_err(PoolError::Transaction)?;
         let internal = |error: &dyn std::fmt::Display| PoolError::Internal { reason: error.to_string() };
@@ -87,11 +86,24 @@ impl Executor {
         let gap = u64::try_from(pool.limits().per_sender).unwrap_or(u64::MAX);
         let checked = check(&state, &context, &verified, gap).map_err(|error| internal(&error))?;
         checked.map_err(PoolError::Rejected)?;
-        let sender = verified.get().sender;
-        let account = View::new(&state).account(sender).map_err(|error| internal(&error))?;
-        let added = pool.add(signed, verified, size, account.nonce, self.store().tip().height);
+        let added = pool.add(self.offer(&state, signed, verified).map_err(|error| internal(&error))?);
         self.shared.metrics.pool(pool.len());
         added
+    }
+
+    /// What the pool wants to know about a transaction that the ledger has found fit.
+    fn offer(
+        &self,
+        state: &dyn StateRead,
+        signed: SignedTransaction,
+        verified: VerifiedTransaction,
+    ) -> Result<Offer, NodeError> {
+        let view = View::new(state);
+        let sender = verified.get().sender;
+        let payer = payer(view, verified.get())?.unwrap_or(sender);
+        let fee = fee_with_tip(&view.params()?, &verified);
+        let (funds, next) = (view.account(payer)?.free, view.account(sender)?.nonce);
+        Ok(Offer { signed, verified, fee, payer, funds, next, tip: self.store().tip().height })
     }
 
     fn next_context(&self, now: TimestampMs) -> BlockContext {
@@ -204,10 +216,9 @@ impl Executor {
     fn after_commit(&self, block: &Block, events: &[Event]) -> Result<(), NodeError> {
         let height = block.header.height;
         let state = self.store().state()?;
-        let nonce_of = |sender| View::new(&state).account(sender).map(|account| account.nonce);
+        let account_of = |sender| View::new(&state).account(sender).map(|found| (found.nonce, found.free));
         let mut pool = self.pool();
-        let included: Vec<Hash> = block.transactions.iter().map(SignedTransaction::id).collect();
-        pool.retain_after(height, &included, nonce_of)?;
+        pool.after_block(height, &block.transactions, account_of)?;
         self.shared.metrics.committed(height, block.transactions.len(), events);
         self.shared.metrics.pool(pool.len());
         drop(pool);

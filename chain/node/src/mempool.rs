@@ -1,14 +1,24 @@
-//! Transactions that wait for a block: bounded in count, in bytes and for each sender, and ordered by nonce within one.
+//! Transactions that wait for a block. Pure: time is a height, and whatever the state says is an argument.
 //!
-//! A transaction may arrive some nonces early; it waits until those before it have come. One nonce of a sender is taken
-//! by the first transaction that has it.
+//! Who pays more for each byte goes first, and leaves last when the pool is full; one sender's go in order of nonce. A
+//! transaction may arrive some nonces early; it waits until those before it have come. A waiting one is replaced by
+//! another of the same nonce that pays at least [`REPLACEMENT_PERCENT`] more. Bounded in count, in bytes, for each sender,
+//! and in what one account is to pay in all.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod admit;
+mod error;
+mod queue;
 
-use acumen_chain_ledger::{LedgerError, Rejection};
-use acumen_protocol::limits::MAX_BLOCK_TRANSACTIONS;
-use acumen_protocol::transaction::{TransactionError, VerifiedTransaction};
-use acumen_protocol::{AccountId, Hash, Height, Nonce, SignedTransaction};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+use acumen_chain_ledger::LedgerError;
+use acumen_protocol::limits::{MAX_BLOCK_TRANSACTIONS, MAX_TRANSACTION_BYTES};
+use acumen_protocol::transaction::VerifiedTransaction;
+use acumen_protocol::{AccountId, Hash, Height, Nacu, Nonce, SignedTransaction};
+
+pub use error::PoolError;
+use queue::{Entry, Queue, Worth};
 
 /// How much may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,61 +31,57 @@ pub struct Limits {
     pub per_sender: usize,
 }
 
-/// Why a transaction is not queued.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PoolError {
-    /// Not a transaction of this chain.
-    #[error(transparent)]
-    Transaction(TransactionError),
-    /// The ledger would refuse it.
-    #[error(transparent)]
-    Rejected(Rejection),
-    /// The pool is full.
-    #[error("the pool holds {count} transactions ({bytes} bytes), its limit: try again after the next block")]
-    Full {
-        /// Transactions waiting.
-        count: usize,
-        /// Their bytes.
-        bytes: usize,
-    },
-    /// The sender has too many.
-    #[error("{sender} has {count} transactions waiting, the limit: wait for the next block")]
-    Sender {
-        /// The sender.
-        sender: AccountId,
-        /// Its transactions waiting.
-        count: usize,
-    },
-    /// The node failed.
-    #[error("the node failed: {reason}")]
-    Internal {
-        /// Why.
-        reason: String,
-    },
-}
+/// One sender's part of the pool's bytes: 1 in 16, so that it takes many accounts to fill the pool.
+const SENDER_SHARE_OF_BYTES: usize = 16;
 
-#[derive(Debug)]
-struct Entry {
-    signed: SignedTransaction,
-    verified: VerifiedTransaction,
-    size: usize,
-    /// Count of transactions taken before this one.
-    arrival: u64,
-    /// Last height after which it still waits.
-    expires: Height,
+impl Limits {
+    /// Bytes of one sender's transactions; one of the largest size always fits.
+    #[must_use]
+    pub fn bytes_per_sender(&self) -> usize {
+        (self.bytes / SENDER_SHARE_OF_BYTES).max(MAX_TRANSACTION_BYTES)
+    }
 }
 
 /// Blocks that a transaction may wait, however long it is valid: one whose predecessors never come must not take a place
 /// for ever.
-const MAX_WAIT_BLOCKS: u64 = 256;
+pub(crate) const MAX_WAIT_BLOCKS: u64 = 256;
+
+/// A replacement pays at least so many per cent of what it replaces, in all and for each byte: replacing costs the network
+/// as much as a new transaction does, so it must not be free.
+pub(crate) const REPLACEMENT_PERCENT: u64 = 110;
+
+/// A checked transaction, with what the state at the tip says about it.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// As it came.
+    pub signed: SignedTransaction,
+    /// The same, checked: it is never verified again while it waits.
+    pub verified: VerifiedTransaction,
+    /// What it pays, tip included.
+    pub fee: Nacu,
+    /// Who pays.
+    pub payer: AccountId,
+    /// What the payer has.
+    pub funds: Nacu,
+    /// The sender's next nonce.
+    pub next: Nonce,
+    /// The tip's height.
+    pub tip: Height,
+}
 
 /// The pool.
 #[derive(Debug)]
 pub struct Mempool {
     limits: Limits,
-    queues: BTreeMap<AccountId, BTreeMap<Nonce, Entry>>,
-    ids: BTreeSet<Hash>,
+    queues: BTreeMap<AccountId, Queue>,
+    /// Every waiting transaction, by its hash.
+    ids: BTreeMap<Hash, (AccountId, Nonce)>,
+    /// The senders by what evicting their last transaction would cost.
+    worths: BTreeSet<Worth>,
+    /// What each payer is to pay for all that wait.
+    owed: BTreeMap<AccountId, u128>,
+    /// What expires when, so that a block's work does not grow with the pool.
+    expiries: BTreeSet<(Height, AccountId, Nonce)>,
     bytes: usize,
     arrivals: u64,
 }
@@ -84,7 +90,16 @@ impl Mempool {
     /// An empty pool.
     #[must_use]
     pub const fn new(limits: Limits) -> Self {
-        Self { limits, queues: BTreeMap::new(), ids: BTreeSet::new(), bytes: 0, arrivals: 0 }
+        Self {
+            limits,
+            queues: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            worths: BTreeSet::new(),
+            owed: BTreeMap::new(),
+            expiries: BTreeSet::new(),
+            bytes: 0,
+            arrivals: 0,
+        }
     }
 
     /// The limits.
@@ -105,105 +120,169 @@ impl Mempool {
         self.ids.is_empty()
     }
 
+    /// Bytes waiting.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// True if the transaction waits.
     #[must_use]
     pub fn contains(&self, id: &Hash) -> bool {
-        self.ids.contains(id)
+        self.ids.contains_key(id)
     }
 
-    /// Queues a checked transaction. `next` is the sender's next nonce in the state of `tip`.
-    pub fn add(
-        &mut self,
-        signed: SignedTransaction,
-        verified: VerifiedTransaction,
-        size: usize,
-        next: Nonce,
-        tip: Height,
-    ) -> Result<Hash, PoolError> {
-        let (count, bytes) = (self.ids.len(), self.bytes);
-        if count >= self.limits.transactions || bytes.saturating_add(size) > self.limits.bytes {
-            return Err(PoolError::Full { count, bytes });
+    /// The waiting transaction with this hash, whose signature needs no second check.
+    #[must_use]
+    pub fn verified(&self, id: &Hash) -> Option<&VerifiedTransaction> {
+        let (sender, nonce) = self.ids.get(id)?;
+        Some(&self.queues.get(sender)?.entries.get(nonce)?.verified)
+    }
+
+    /// Queues a checked transaction, at the cost of cheaper ones if the pool is full. On an error nothing has changed.
+    pub fn add(&mut self, offer: Offer) -> Result<Hash, PoolError> {
+        let id = offer.verified.id();
+        let (sender, nonce) = (offer.verified.get().sender, offer.verified.get().nonce);
+        if self.contains(&id) {
+            return Ok(id);
         }
-        let (sender, found) = (verified.get().sender, verified.get().nonce);
-        let queue = self.queues.entry(sender).or_default();
-        if queue.contains_key(&found) {
-            let expected = first_free(queue, next);
-            return Err(PoolError::Rejected(Rejection::Nonce { expected, found }));
+        let replaced = self.queues.get(&sender).and_then(|queue| queue.entries.get(&nonce)).cloned();
+        if let Some(old) = &replaced {
+            self.may_replace(&offer, old)?;
         }
-        if queue.len() >= self.limits.per_sender {
-            return Err(PoolError::Sender { sender, count: queue.len() });
+        self.within_sender(&offer, replaced.as_ref())?;
+        self.within_funds(&offer, replaced.as_ref())?;
+        let victims = self.victims(&offer, replaced.as_ref())?;
+        if replaced.is_some() {
+            self.remove(sender, nonce);
         }
-        let id = verified.id();
-        let last = Height::new(tip.get().saturating_add(MAX_WAIT_BLOCKS));
-        let expires = verified.get().valid_until.min(last);
-        queue.insert(found, Entry { signed, verified, size, arrival: self.arrivals, expires });
-        self.arrivals = self.arrivals.saturating_add(1);
-        self.ids.insert(id);
-        self.bytes = self.bytes.saturating_add(size);
+        for (sender, nonce) in victims {
+            self.remove(sender, nonce);
+        }
+        self.insert(offer);
         Ok(id)
     }
 
-    /// Candidates for the next block: senders take turns in the order in which they came (not of their addresses, which
-    /// anybody can choose), each in order of nonce.
+    fn insert(&mut self, offer: Offer) {
+        let (sender, nonce) = (offer.verified.get().sender, offer.verified.get().nonce);
+        let last = Height::new(offer.tip.get().saturating_add(MAX_WAIT_BLOCKS));
+        let entry = Entry {
+            expires: offer.verified.get().valid_until.min(last),
+            arrival: self.arrivals,
+            signed: offer.signed,
+            verified: offer.verified,
+            payer: offer.payer,
+            fee: offer.fee,
+        };
+        self.arrivals = self.arrivals.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(entry.size());
+        self.ids.insert(entry.verified.id(), (sender, nonce));
+        self.expiries.insert((entry.expires, sender, nonce));
+        let owed = self.owed.entry(entry.payer).or_default();
+        *owed = owed.saturating_add(u128::from(entry.fee.get()));
+        let queue = self.queues.entry(sender).or_default();
+        queue.next = queue.next.max(offer.next);
+        queue.bytes = queue.bytes.saturating_add(entry.size());
+        queue.entries.insert(nonce, entry);
+        self.reindex(sender);
+    }
+
+    fn remove(&mut self, sender: AccountId, nonce: Nonce) {
+        let Some(queue) = self.queues.get_mut(&sender) else { return };
+        let Some(entry) = queue.entries.remove(&nonce) else { return };
+        queue.bytes = queue.bytes.saturating_sub(entry.size());
+        self.bytes = self.bytes.saturating_sub(entry.size());
+        self.ids.remove(&entry.verified.id());
+        self.expiries.remove(&(entry.expires, sender, nonce));
+        if let Some(owed) = self.owed.get_mut(&entry.payer) {
+            *owed = owed.saturating_sub(u128::from(entry.fee.get()));
+            if *owed == 0 {
+                self.owed.remove(&entry.payer);
+            }
+        }
+        self.reindex(sender);
+    }
+
+    /// Brings a sender's place in the order of eviction up to date, and forgets a sender with nothing left.
+    fn reindex(&mut self, sender: AccountId) {
+        let Some(queue) = self.queues.get_mut(&sender) else { return };
+        let worth = queue.worth_of_last(sender);
+        if let Some(old) = std::mem::replace(&mut queue.worth, worth) {
+            self.worths.remove(&old);
+        }
+        match worth {
+            Some(worth) => {
+                self.worths.insert(worth);
+            }
+            None => {
+                self.queues.remove(&sender);
+            }
+        }
+    }
+
+    /// Candidates for the next block, best first: by fee for each byte, then by arrival, each sender's in order of nonce
+    /// and without a gap.
     #[must_use]
     pub fn candidates(&self) -> Vec<(SignedTransaction, VerifiedTransaction)> {
-        let mut queues: Vec<_> = self.queues.values().collect();
-        queues.sort_by_key(|queue| queue.values().next().map(|entry| entry.arrival));
-        let mut queues: Vec<_> = queues.into_iter().map(|queue| queue.values()).collect();
-        let mut chosen = Vec::with_capacity(self.ids.len());
-        while !queues.is_empty() && chosen.len() < MAX_BLOCK_TRANSACTIONS {
-            queues.retain_mut(|queue| match queue.next() {
-                Some(entry) => {
-                    chosen.push((entry.signed.clone(), entry.verified.clone()));
-                    true
-                }
-                None => false,
-            });
+        let mut queues: Vec<_> = self.queues.values().map(|queue| queue.ready().peekable()).collect();
+        let mut best = BinaryHeap::with_capacity(queues.len());
+        for (index, queue) in queues.iter_mut().enumerate() {
+            best.extend(queue.peek().map(|entry| (entry.rank(), Reverse(index))));
+        }
+        let mut chosen = Vec::with_capacity(self.len().min(MAX_BLOCK_TRANSACTIONS));
+        while let Some((_, Reverse(index))) = best.pop() {
+            if chosen.len() >= MAX_BLOCK_TRANSACTIONS {
+                break;
+            }
+            let Some(queue) = queues.get_mut(index) else { continue };
+            chosen.extend(queue.next().map(|entry| (entry.signed.clone(), entry.verified.clone())));
+            best.extend(queue.peek().map(|entry| (entry.rank(), Reverse(index))));
         }
         chosen
     }
 
-    /// After the block at `height`: drops what it included, what its senders' nonces have passed, and what has expired.
-    pub fn retain_after(
+    /// After the block at `height`: drops what it included, what its senders' nonces have passed, what its senders can no
+    /// longer pay, and what has expired. `account_of` tells a sender's next nonce and balance. The work grows with the
+    /// block and with what is dropped, not with the pool.
+    pub fn after_block(
         &mut self,
         height: Height,
-        included: &[Hash],
-        nonce_of: impl Fn(AccountId) -> Result<Nonce, LedgerError>,
+        included: &[SignedTransaction],
+        account_of: impl Fn(AccountId) -> Result<(Nonce, Nacu), LedgerError>,
     ) -> Result<(), LedgerError> {
-        let included: BTreeSet<&Hash> = included.iter().collect();
-        let mut nonces = BTreeMap::new();
-        for sender in self.queues.keys() {
-            nonces.insert(*sender, nonce_of(*sender)?);
+        let senders: BTreeSet<AccountId> = included.iter().map(|signed| signed.unverified().sender).collect();
+        for sender in senders {
+            if self.queues.contains_key(&sender) {
+                let (next, funds) = account_of(sender)?;
+                self.recheck(sender, next, funds);
+            }
         }
-        let (ids, bytes) = (&mut self.ids, &mut self.bytes);
-        for (sender, queue) in &mut self.queues {
-            let next = nonces.get(sender).copied().unwrap_or_default();
-            queue.retain(|nonce, entry| {
-                let id = entry.verified.id();
-                let valid = entry.expires > height;
-                let stays = *nonce >= next && valid && !included.contains(&id);
-                if !stays {
-                    ids.remove(&id);
-                    *bytes = bytes.saturating_sub(entry.size);
-                }
-                stays
-            });
+        while let Some((expires, sender, nonce)) = self.expiries.first().copied() {
+            if expires > height {
+                break;
+            }
+            self.remove(sender, nonce);
         }
-        self.queues.retain(|_, queue| !queue.is_empty());
         Ok(())
     }
-}
 
-/// The first nonce from `next` on that nothing waits for.
-fn first_free(queue: &BTreeMap<Nonce, Entry>, next: Nonce) -> Nonce {
-    let mut free = next;
-    while queue.contains_key(&free) {
-        match free.next() {
-            Some(after) => free = after,
-            None => break,
+    fn recheck(&mut self, sender: AccountId, next: Nonce, funds: Nacu) {
+        let Some(queue) = self.queues.get_mut(&sender) else { return };
+        queue.next = next;
+        let passed: Vec<Nonce> = queue.entries.range(..next).map(|(nonce, _)| *nonce).collect();
+        for nonce in passed {
+            self.remove(sender, nonce);
         }
+        // The dearest nonce is the one furthest away: what comes after it cannot be included without it anyway.
+        while self.owed.get(&sender).copied().unwrap_or(0) > u128::from(funds.get()) {
+            let last = self.queues.get(&sender).and_then(|queue| queue.entries.last_key_value());
+            match last.filter(|(_, entry)| entry.payer == sender).map(|(nonce, _)| *nonce) {
+                Some(nonce) => self.remove(sender, nonce),
+                None => break,
+            }
+        }
+        self.reindex(sender);
     }
-    free
 }
 
 #[cfg(test)]

@@ -289,6 +289,7 @@ fn refusal(error: &PoolError) -> Status {
             Status::with_details(tonic::Code::FailedPrecondition, reason, rejection.encode().into())
         }
         PoolError::Full { .. } | PoolError::Sender { .. } => Status::resource_exhausted(reason),
+        PoolError::Replacement { .. } => Status::failed_precondition(reason),
         PoolError::Internal { .. } => Status::internal(reason),
     }
 }

@@ -1,83 +1,229 @@
-//! Order, limits and forgetting.
+//! Order, limits, replacement, eviction and forgetting; and the pool's books after any sequence of events.
 
-use acumen_protocol::{Call, Keypair, Nacu, Transaction};
+use acumen_chain_ledger::Rejection;
+use acumen_protocol::{Call, Keypair, Transaction};
+use proptest::prelude::*;
 
 use super::*;
 
 const GENESIS: Hash = Hash([1; 32]);
 const LIMITS: Limits = Limits { transactions: 5, bytes: 10_000, per_sender: 3 };
+const RICH: Nacu = Nacu::new(1 << 50);
 
-fn transaction(tag: u8, nonce: u64, amount: u64) -> (SignedTransaction, VerifiedTransaction) {
-    let key = Keypair::from_seed(&[tag; 32]);
-    let call = Call::Transfer { to: AccountId([9; 32]), amount: Nacu::new(amount) };
-    let (nonce, valid_until) = (Nonce::new(nonce), Height::new(u64::MAX));
-    let transaction = Transaction { genesis: GENESIS, sender: key.account(), nonce, valid_until, tip: Nacu::ZERO, call };
-    let signed = transaction.sign(&key);
-    (signed.clone(), signed.verify(&GENESIS).unwrap())
+fn account(tag: u8) -> AccountId {
+    Keypair::from_seed(&[tag; 32]).account()
 }
 
-fn add(pool: &mut Mempool, tag: u8, nonce: u64) -> Result<Hash, PoolError> {
-    let (signed, verified) = transaction(tag, nonce, 1);
-    pool.add(signed, verified, 100, Nonce::ZERO, Height::ZERO)
+fn offer(tag: u8, nonce: u64, fee: u64) -> Offer {
+    let key = Keypair::from_seed(&[tag; 32]);
+    let transaction = Transaction {
+        genesis: GENESIS,
+        sender: key.account(),
+        nonce: Nonce::new(nonce),
+        valid_until: Height::new(u64::MAX),
+        tip: Nacu::new(1 << 40),
+        call: Call::Transfer { to: AccountId([9; 32]), amount: Nacu::new(fee) },
+    };
+    let signed = transaction.sign(&key);
+    let verified = signed.clone().verify(&GENESIS).unwrap();
+    let (fee, payer) = (Nacu::new(fee), key.account());
+    Offer { signed, verified, fee, payer, funds: RICH, next: Nonce::ZERO, tip: Height::ZERO }
+}
+
+fn add(pool: &mut Mempool, tag: u8, nonce: u64, fee: u64) -> Result<Hash, PoolError> {
+    pool.add(offer(tag, nonce, fee))
+}
+
+/// Sender and nonce of each candidate.
+fn served(pool: &Mempool) -> Vec<(AccountId, u64)> {
+    pool.candidates().iter().map(|(_, tx)| (tx.get().sender, tx.get().nonce.get())).collect()
 }
 
 #[test]
-fn a_sender_is_served_in_order_of_nonce() {
+fn a_sender_is_served_in_order_of_nonce_and_never_across_a_gap() {
     let mut pool = Mempool::new(LIMITS);
-    for nonce in [2, 0, 1] {
-        add(&mut pool, 1, nonce).unwrap();
+    for (nonce, fee) in [(2, 900), (0, 100)] {
+        add(&mut pool, 1, nonce, fee).unwrap();
     }
-    let nonces: Vec<u64> = pool.candidates().iter().map(|(_, tx)| tx.get().nonce.get()).collect();
-    assert_eq!(nonces, [0, 1, 2]);
+    assert_eq!(served(&pool), [(account(1), 0)], "nonce 2 waits for nonce 1");
+    add(&mut pool, 1, 1, 100).unwrap();
+    assert_eq!(served(&pool), [0, 1, 2].map(|nonce| (account(1), nonce)));
+}
+
+#[test]
+fn who_pays_more_for_a_byte_goes_first_then_who_came_first() {
+    let mut pool = Mempool::new(LIMITS);
+    for (tag, fee) in [(9, 100), (1, 100), (5, 300), (3, 100)] {
+        add(&mut pool, tag, 0, fee).unwrap();
+    }
+    assert_eq!(served(&pool), [5, 9, 1, 3].map(|tag| (account(tag), 0)));
+    // A dear transaction behind a cheap one of the same sender does not pull it forward, and overtakes nothing.
+    add(&mut pool, 3, 1, 900).unwrap();
+    assert_eq!(served(&pool).last(), Some(&(account(3), 1)));
 }
 
 #[test]
 fn a_taken_nonce_names_the_first_free_one() {
     let mut pool = Mempool::new(LIMITS);
-    add(&mut pool, 1, 0).unwrap();
-    add(&mut pool, 1, 1).unwrap();
+    add(&mut pool, 1, 0, 100).unwrap();
+    add(&mut pool, 1, 1, 100).unwrap();
     let expected = Rejection::Nonce { expected: Nonce::new(2), found: Nonce::ZERO };
-    assert_eq!(add(&mut pool, 1, 0), Err(PoolError::Rejected(expected)));
+    // Another signature over the same content is another transaction.
+    assert_eq!(add(&mut pool, 1, 0, 100), Err(PoolError::Rejected(expected)));
 }
 
 #[test]
-fn one_sender_and_all_together_are_bounded() {
+fn a_replacement_pays_a_tenth_more() {
     let mut pool = Mempool::new(LIMITS);
-    for nonce in 0..3 {
-        add(&mut pool, 1, nonce).unwrap();
-    }
-    assert!(matches!(add(&mut pool, 1, 3), Err(PoolError::Sender { count: 3, .. })));
-    add(&mut pool, 2, 0).unwrap();
-    add(&mut pool, 3, 0).unwrap();
-    assert!(matches!(add(&mut pool, 4, 0), Err(PoolError::Full { count: 5, bytes: 500 })));
-    let (signed, verified) = transaction(5, 0, 1);
-    let mut bytes = Mempool::new(Limits { transactions: 10, bytes: 150, per_sender: 3 });
-    add(&mut bytes, 1, 0).unwrap();
-    let full = bytes.add(signed, verified, 100, Nonce::ZERO, Height::ZERO);
-    assert!(matches!(full, Err(PoolError::Full { count: 1, bytes: 100 })));
+    let old = add(&mut pool, 1, 0, 1_000).unwrap();
+    let short = add(&mut pool, 1, 0, 1_099).unwrap_err();
+    let needs = Nacu::new(1_100);
+    assert!(matches!(short, PoolError::Replacement { needs: found, .. } if found == needs), "{short}");
+    assert!(pool.contains(&old), "a refusal changes nothing");
+    let new = add(&mut pool, 1, 0, 1_100).unwrap();
+    assert!(pool.contains(&new) && !pool.contains(&old));
+    assert_eq!((pool.len(), served(&pool).len()), (1, 1));
+    assert_eq!(pool.verified(&new).unwrap().id(), new);
 }
 
 #[test]
-fn passed_nonces_and_long_waits_leave_the_pool() {
+fn one_sender_is_bounded() {
     let mut pool = Mempool::new(LIMITS);
     for nonce in 0..3 {
-        add(&mut pool, 1, nonce).unwrap();
+        add(&mut pool, 1, nonce, 100).unwrap();
     }
-    pool.retain_after(Height::new(1), &[], |_| Ok(Nonce::new(2))).unwrap();
+    assert!(matches!(add(&mut pool, 1, 3, 900), Err(PoolError::Sender { count: 3, .. })));
+    assert!(add(&mut pool, 1, 2, 900).is_ok(), "a replacement takes no more room");
+}
+
+#[test]
+fn a_full_pool_gives_up_its_cheapest_last_transaction() {
+    let mut pool = Mempool::new(LIMITS);
+    for (tag, nonce, fee) in [(1, 0, 500), (1, 1, 200), (2, 0, 300), (3, 0, 400), (4, 0, 600)] {
+        add(&mut pool, tag, nonce, fee).unwrap();
+    }
+    assert!(matches!(add(&mut pool, 5, 0, 200), Err(PoolError::Full { count: 5, .. })), "it pays no more");
+    add(&mut pool, 5, 0, 250).unwrap();
+    assert_eq!(served(&pool), [4, 1, 3, 2, 5].map(|tag| (account(tag), 0)));
+}
+
+#[test]
+fn what_cannot_be_included_yet_is_given_up_first_and_evicts_nothing_that_can() {
+    let mut pool = Mempool::new(LIMITS);
+    for (tag, nonce, fee) in [(1, 0, 100), (2, 1, 900), (3, 0, 100), (4, 0, 100), (6, 0, 100)] {
+        add(&mut pool, tag, nonce, fee).unwrap();
+    }
+    add(&mut pool, 5, 0, 50).unwrap();
+    assert!(!served(&pool).contains(&(account(2), 1)));
+    assert_eq!(pool.len(), 5);
+    assert!(matches!(add(&mut pool, 7, 1, 9_000), Err(PoolError::Full { .. })), "a gap buys no place");
+}
+
+#[test]
+fn bytes_are_bounded_too() {
+    let size = offer(1, 0, 1).verified.size();
+    let mut pool = Mempool::new(Limits { transactions: 10, bytes: 2 * size, per_sender: 3 });
+    add(&mut pool, 1, 0, 100).unwrap();
+    add(&mut pool, 2, 0, 200).unwrap();
+    assert!(matches!(add(&mut pool, 3, 0, 100), Err(PoolError::Full { count: 2, .. })));
+    add(&mut pool, 3, 0, 300).unwrap();
+    assert_eq!(served(&pool), [3, 2].map(|tag| (account(tag), 0)));
+    assert_eq!(pool.bytes(), 2 * size);
+}
+
+#[test]
+fn one_balance_must_cover_all_that_wait() {
+    let mut pool = Mempool::new(LIMITS);
+    let with = |tag, nonce| Offer { funds: Nacu::new(150), payer: account(8), ..offer(tag, nonce, 100) };
+    pool.add(with(1, 0)).unwrap();
+    let refused = pool.add(with(2, 0)).unwrap_err();
+    let expected = Rejection::Balance { account: account(8), has: Nacu::new(150), needs: Nacu::new(200) };
+    assert_eq!(refused, PoolError::Rejected(expected), "another hotkey of the same owner");
+}
+
+#[test]
+fn a_block_takes_what_it_includes_and_what_can_no_longer_be_paid() {
+    let mut pool = Mempool::new(LIMITS);
+    let first = offer(1, 0, 100);
+    let included = [first.signed.clone()];
+    pool.add(first).unwrap();
+    add(&mut pool, 1, 1, 100).unwrap();
+    add(&mut pool, 1, 2, 100).unwrap();
+    add(&mut pool, 2, 0, 100).unwrap();
+    let account_of = |sender| {
+        assert_eq!(sender, account(1), "only senders in the block are asked for");
+        Ok((Nonce::new(1), Nacu::new(150)))
+    };
+    pool.after_block(Height::new(1), &included, account_of).unwrap();
+    assert_eq!(served(&pool), [(account(1), 1), (account(2), 0)], "the balance is enough for one more");
+}
+
+#[test]
+fn nothing_waits_for_ever() {
+    let mut pool = Mempool::new(LIMITS);
+    add(&mut pool, 1, 0, 100).unwrap();
+    let none = |_| Ok((Nonce::ZERO, RICH));
+    pool.after_block(Height::new(MAX_WAIT_BLOCKS - 1), &[], none).unwrap();
     assert_eq!(pool.len(), 1);
-    pool.retain_after(Height::new(MAX_WAIT_BLOCKS), &[], |_| Ok(Nonce::new(2))).unwrap();
-    assert!(pool.is_empty());
-    assert_eq!(pool.bytes, 0);
+    pool.after_block(Height::new(MAX_WAIT_BLOCKS), &[], none).unwrap();
+    assert!(pool.is_empty() && pool.bytes() == 0);
 }
 
-#[test]
-fn who_came_first_goes_first() {
-    let mut pool = Mempool::new(LIMITS);
-    let tags = [9, 1, 5, 3];
-    for tag in tags {
-        add(&mut pool, tag, 0).unwrap();
+/// Every index of the pool says the same.
+fn assert_books(pool: &Mempool) {
+    let entries = || pool.queues.values().flat_map(|queue| queue.entries.values());
+    assert_eq!(entries().count(), pool.ids.len());
+    assert_eq!(pool.expiries.len(), pool.ids.len());
+    assert_eq!(entries().map(Entry::size).sum::<usize>(), pool.bytes);
+    assert!(pool.ids.len() <= pool.limits.transactions && pool.bytes <= pool.limits.bytes);
+    let worths: BTreeSet<Worth> =
+        pool.queues.iter().filter_map(|(sender, queue)| queue.worth_of_last(*sender)).collect();
+    assert_eq!(worths, pool.worths);
+    let mut owed: BTreeMap<AccountId, u128> = BTreeMap::new();
+    for entry in entries() {
+        *owed.entry(entry.payer).or_default() += u128::from(entry.fee.get());
     }
-    let served: Vec<AccountId> = pool.candidates().iter().map(|(_, tx)| tx.get().sender).collect();
-    assert_eq!(served, tags.map(|tag| Keypair::from_seed(&[tag; 32]).account()));
-    assert!(!served.is_sorted(), "the case tells arrival from address");
+    assert_eq!(owed, pool.owed);
+    for (sender, queue) in &pool.queues {
+        assert!(!queue.entries.is_empty() && queue.entries.len() <= pool.limits.per_sender);
+        assert_eq!(queue.entries.values().map(Entry::size).sum::<usize>(), queue.bytes);
+        assert!(queue.entries.values().all(|entry| entry.verified.get().sender == *sender));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn the_books_agree_after_any_sequence(events in prop::collection::vec((0_u8..6, 0_u64..5, 1_u64..50, 0_u8..8), 1..40)) {
+        let mut pool = Mempool::new(Limits { transactions: 6, bytes: 1_100, per_sender: 3 });
+        let mut height = 0;
+        let mut next = [0_u64; 6];
+        for (tag, ahead, fee, kind) in events {
+            let index = usize::from(tag);
+            if kind > 0 {
+                let mut offer = offer(tag, next[index] + ahead, fee * 100);
+                (offer.next, offer.tip, offer.funds) = (Nonce::new(next[index]), Height::new(height), Nacu::new(9_000));
+                let before = (pool.len(), pool.bytes());
+                if pool.add(offer).is_err() {
+                    prop_assert_eq!((pool.len(), pool.bytes()), before, "a refusal changes nothing");
+                }
+            } else {
+                let block: Vec<SignedTransaction> = pool.candidates().into_iter().map(|(signed, _)| signed).take(2).collect();
+                height += 1 + ahead * 60;
+                for signed in &block {
+                    let sender = signed.unverified().sender;
+                    let tag = (0..6_u8).find(|tag| account(*tag) == sender).unwrap();
+                    prop_assert_eq!(signed.unverified().nonce.get(), next[usize::from(tag)], "no gap, no repetition");
+                    next[usize::from(tag)] += 1;
+                }
+                let account_of = |sender| {
+                    let tag = (0..6_u8).find(|tag| account(*tag) == sender).unwrap();
+                    Ok((Nonce::new(next[usize::from(tag)]), Nacu::new(fee * 200)))
+                };
+                pool.after_block(Height::new(height), &block, account_of).unwrap();
+            }
+            assert_books(&pool);
+        }
+    }
 }

@@ -1,0 +1,156 @@
+//! The protocols of a peer, and their settings.
+
+use std::time::Duration;
+
+use acumen_protocol::Hash;
+use acumen_protocol::limits::MAX_TRANSACTION_BYTES;
+use libp2p::gossipsub::{
+    self, IdentTopic, MessageAuthenticity, MessageId, PeerScoreParams, PeerScoreThresholds, TopicScoreParams,
+    ValidationMode,
+};
+use libp2p::identity::Keypair;
+use libp2p::kad::{self, store::MemoryStore};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::{autonat, connection_limits, dcutr, identify, ping, relay};
+
+use super::gate::Gate;
+use crate::config::Config;
+use crate::core::reputation::BAN_AT;
+use crate::error::NetworkError;
+use crate::names::Names;
+
+/// Room for a transaction of the largest size and gossipsub's framing.
+const MAX_MESSAGE_BYTES: usize = MAX_TRANSACTION_BYTES + 4_096;
+
+/// Gossip keeps and deduplicates a message for so long: a transaction that comes again after that is known to the pool or
+/// to the ledger.
+const DUPLICATES: Duration = Duration::from_secs(120);
+
+/// The mesh mends itself this often.
+const HEARTBEAT: Duration = Duration::from_millis(700);
+
+/// Connections that are being made, each way.
+const PENDING: u32 = 64;
+
+/// One peer may need a second connection for a moment: both dialled, or a relayed one becomes direct.
+const PER_PEER: u32 = 2;
+
+/// Records in the Kademlia store: it serves for finding peers, so nothing is put there and strangers cannot fill memory.
+const MAX_RECORDS: usize = 0;
+
+#[derive(NetworkBehaviour)]
+pub(crate) struct Behaviour {
+    // The gates come first: they decide before any other keeps state for a connection.
+    pub(crate) gate: Gate,
+    pub(crate) limits: connection_limits::Behaviour,
+    pub(crate) identify: identify::Behaviour,
+    pub(crate) ping: ping::Behaviour,
+    pub(crate) gossip: gossipsub::Behaviour,
+    pub(crate) kademlia: kad::Behaviour<MemoryStore>,
+    pub(crate) autonat: autonat::Behaviour,
+    pub(crate) relay_client: relay::client::Behaviour,
+    pub(crate) relay: Toggle<relay::Behaviour>,
+    pub(crate) dcutr: dcutr::Behaviour,
+}
+
+impl Behaviour {
+    pub(crate) fn new(
+        config: &Config,
+        identity: &Keypair,
+        names: &Names,
+        relay_client: relay::client::Behaviour,
+    ) -> Result<Self, NetworkError> {
+        let peer = identity.public().to_peer_id();
+        let limits = connection_limits::ConnectionLimits::default()
+            .with_max_pending_incoming(Some(PENDING))
+            .with_max_pending_outgoing(Some(PENDING))
+            .with_max_established_per_peer(Some(PER_PEER))
+            .with_max_established(Some(config.max_peers));
+        let identify = identify::Config::new(names.identify.clone(), identity.public())
+            .with_agent_version(concat!("acumen/", env!("CARGO_PKG_VERSION")).to_owned())
+            .with_push_listen_addr_updates(true);
+        let autonat =
+            autonat::Config { only_global_ips: !config.private_addresses, ..autonat::Config::default() };
+        Ok(Self {
+            gate: Gate::new(config.max_peers_per_ip),
+            limits: connection_limits::Behaviour::new(limits),
+            identify: identify::Behaviour::new(identify),
+            ping: ping::Behaviour::default(),
+            gossip: gossip(names)?,
+            kademlia: kademlia(config, peer, names),
+            autonat: autonat::Behaviour::new(peer, autonat),
+            relay_client,
+            relay: config.serve_relay.then(|| relay::Behaviour::new(peer, relay::Config::default())).into(),
+            dcutr: dcutr::Behaviour::new(peer),
+        })
+    }
+}
+
+/// Messages carry neither author nor signature: a transaction is signed by its sender already, and a second signature
+/// would only tell which node it came from. Such fields are refused (`Anonymous` is strict about their absence).
+fn gossip(names: &Names) -> Result<gossipsub::Behaviour, NetworkError> {
+    let failed = |reason: String| NetworkError::Build { reason };
+    let config = gossipsub::ConfigBuilder::default()
+        .protocol_id_prefix(names.gossip.clone())
+        .validation_mode(ValidationMode::Anonymous)
+        .validate_messages()
+        .message_id_fn(|message| MessageId::new(Hash::of(&message.data).as_bytes()))
+        .max_transmit_size(MAX_MESSAGE_BYTES)
+        .duplicate_cache_time(DUPLICATES)
+        .heartbeat_interval(HEARTBEAT)
+        .build()
+        .map_err(|error| failed(error.to_string()))?;
+    let mut gossip = gossipsub::Behaviour::new(MessageAuthenticity::Anonymous, config)
+        .map_err(|reason| failed(reason.to_owned()))?;
+    let topic = IdentTopic::new(names.transactions.clone());
+    let (params, thresholds) = scores(&topic);
+    gossip.with_peer_score(params, thresholds).map_err(failed)?;
+    gossip.subscribe(&topic).map_err(|error| failed(error.to_string()))?;
+    Ok(gossip)
+}
+
+/// Gossipsub's own scores: our reputation is its application score, and at the ban it has stopped listening anyway.
+/// Deliveries are not demanded: a quiet chain is no offence.
+fn scores(topic: &IdentTopic) -> (PeerScoreParams, PeerScoreThresholds) {
+    let transactions = TopicScoreParams {
+        topic_weight: 1.0,
+        mesh_message_deliveries_weight: 0.0,
+        mesh_failure_penalty_weight: 0.0,
+        invalid_message_deliveries_weight: -1.0,
+        ..TopicScoreParams::default()
+    };
+    let params = PeerScoreParams {
+        topics: [(topic.hash(), transactions)].into(),
+        app_specific_weight: 1.0,
+        // Counted by the gate, for inbound connections.
+        ip_colocation_factor_weight: 0.0,
+        ..PeerScoreParams::default()
+    };
+    let ban = BAN_AT as f64;
+    let thresholds = PeerScoreThresholds {
+        gossip_threshold: ban * 0.3,
+        publish_threshold: ban * 0.5,
+        graylist_threshold: ban * 1.5,
+        ..PeerScoreThresholds::default()
+    };
+    (params, thresholds)
+}
+
+fn kademlia(config: &Config, peer: libp2p::PeerId, names: &Names) -> kad::Behaviour<MemoryStore> {
+    let mut settings = kad::Config::new(names.kademlia.clone());
+    // Only addresses that pass our own check enter the table, after identify: see the task.
+    settings.set_kbucket_inserts(kad::BucketInserts::Manual);
+    settings.set_record_filtering(kad::StoreInserts::FilterBoth);
+    let store = kad::store::MemoryStoreConfig {
+        max_records: MAX_RECORDS,
+        max_provided_keys: MAX_RECORDS,
+        ..Default::default()
+    };
+    let mut kademlia = kad::Behaviour::with_config(peer, MemoryStore::with_config(peer, store), settings);
+    if config.private_addresses || !config.external.is_empty() {
+        // Otherwise it serves as soon as autonat has found an address under which others reach this node.
+        kademlia.set_mode(Some(kad::Mode::Server));
+    }
+    kademlia
+}

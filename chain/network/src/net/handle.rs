@@ -1,0 +1,164 @@
+//! What the node holds of the network.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use libp2p::gossipsub::MessageId;
+use libp2p::{Multiaddr, PeerId};
+use tokio::sync::{mpsc, watch};
+
+/// A transaction from a peer, unchecked.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The message: at most one transaction's bytes.
+    pub bytes: Vec<u8>,
+    /// To be handed back with the verdict.
+    pub ticket: Ticket,
+}
+
+/// Stands for one received message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    pub(crate) message: MessageId,
+    pub(crate) from: PeerId,
+}
+
+/// What the node thinks of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Valid: pass it on.
+    Accept,
+    /// Not for us now (known, outdated, no room): pass it on to nobody, blame nobody.
+    Ignore,
+    /// Nothing that an honest node passes on: blame whoever sent it.
+    Reject,
+}
+
+/// Why nothing was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// The network does not keep up.
+    #[error("the network's queue is full: try again in a moment")]
+    Busy,
+    /// The network has ended.
+    #[error("the network has ended")]
+    Ended,
+}
+
+/// How the node is connected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Connectivity {
+    /// Connected peers of this chain (identified, not merely connected).
+    pub peers: Vec<PeerId>,
+    /// Those of them that want transactions.
+    pub subscribed: Vec<PeerId>,
+    /// Where this node listens, port 0 resolved.
+    pub listening: Vec<Multiaddr>,
+}
+
+/// What the network counts, since its start.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Messages handed to the node.
+    pub received: AtomicU64,
+    /// Own messages sent.
+    pub published: AtomicU64,
+    /// Messages of others passed on.
+    pub forwarded: AtomicU64,
+    /// Messages that the node found invalid.
+    pub rejected: AtomicU64,
+    /// Messages above a peer's rate.
+    pub over_rate: AtomicU64,
+    /// Messages dropped because the node did not keep up.
+    pub dropped: AtomicU64,
+    /// Peers banned.
+    pub banned: AtomicU64,
+    /// Peers of another chain.
+    pub wrong_chain: AtomicU64,
+    /// Dials that failed.
+    pub failed_dials: AtomicU64,
+    /// Connections refused by a limit.
+    pub refused: AtomicU64,
+}
+
+impl Stats {
+    pub(crate) fn add(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Names, meanings and values, for a metrics page.
+    #[must_use]
+    pub fn values(&self) -> [(&'static str, &'static str, u64); 10] {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [
+            ("received", "Messages from peers handed to the node", read(&self.received)),
+            ("published", "Own messages sent", read(&self.published)),
+            ("forwarded", "Messages of others passed on", read(&self.forwarded)),
+            ("rejected", "Messages from peers that were invalid", read(&self.rejected)),
+            ("over_rate", "Messages above a peer's rate", read(&self.over_rate)),
+            ("dropped", "Messages dropped because the node did not keep up", read(&self.dropped)),
+            ("banned", "Peers banned", read(&self.banned)),
+            ("wrong_chain", "Peers of another chain", read(&self.wrong_chain)),
+            ("failed_dials", "Dials that failed", read(&self.failed_dials)),
+            ("refused", "Connections refused by a limit", read(&self.refused)),
+        ]
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum Command {
+    Publish(Vec<u8>),
+    Report(Ticket, Verdict),
+}
+
+/// The node's end of the network. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct NetworkHandle {
+    peer: PeerId,
+    commands: mpsc::Sender<Command>,
+    state: watch::Receiver<Connectivity>,
+    stats: Arc<Stats>,
+}
+
+impl NetworkHandle {
+    pub(crate) const fn new(
+        peer: PeerId,
+        commands: mpsc::Sender<Command>,
+        state: watch::Receiver<Connectivity>,
+        stats: Arc<Stats>,
+    ) -> Self {
+        Self { peer, commands, state, stats }
+    }
+
+    /// This node's name among peers.
+    #[must_use]
+    pub const fn peer(&self) -> PeerId {
+        self.peer
+    }
+
+    /// Sends a transaction of this node to the peers, now or as soon as there are any. The same bytes are sent once.
+    pub fn publish(&self, bytes: Vec<u8>) -> Result<(), PublishError> {
+        self.commands.try_send(Command::Publish(bytes)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => PublishError::Busy,
+            mpsc::error::TrySendError::Closed(_) => PublishError::Ended,
+        })
+    }
+
+    /// Says what became of a received message. Waits while the network is busy.
+    pub async fn report(&self, ticket: Ticket, verdict: Verdict) {
+        // A network that has ended needs no verdicts.
+        let _ = self.commands.send(Command::Report(ticket, verdict)).await;
+    }
+
+    /// Follows how the node is connected.
+    #[must_use]
+    pub fn connectivity(&self) -> watch::Receiver<Connectivity> {
+        self.state.clone()
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+}

@@ -1,0 +1,111 @@
+//! Transactions in and out. Nothing is passed on before the node has found it valid.
+
+use libp2p::PeerId;
+use libp2p::gossipsub::{self, Event, MessageAcceptance, PublishError};
+
+use super::Task;
+use crate::core::reputation::{BAN_SECONDS, Deed};
+use crate::net::handle::{Incoming, Stats, Ticket, Verdict};
+
+/// Own messages kept while nobody can be sent them; beyond that the oldest goes.
+const MAX_UNSENT: usize = 1_024;
+
+impl Task {
+    pub(super) fn on_gossip(&mut self, event: Event) {
+        match event {
+            Event::Message { propagation_source: from, message_id: message, message: content } => {
+                self.on_message(Ticket { message, from }, content);
+            }
+            Event::Subscribed { peer_id, topic } if topic == self.topic.hash() => {
+                self.peers.set_subscribed(peer_id, true);
+                self.show();
+                self.publish_unsent();
+            }
+            Event::Unsubscribed { peer_id, topic } if topic == self.topic.hash() => {
+                self.peers.set_subscribed(peer_id, false);
+                self.show();
+            }
+            _ => {}
+        }
+    }
+
+    fn on_message(&mut self, ticket: Ticket, content: gossipsub::Message) {
+        let now = self.now_ms();
+        let from = ticket.from;
+        if !self.peers.may_send(&from, content.data.len(), now) {
+            Stats::add(&self.stats.over_rate);
+            self.settle(&ticket, MessageAcceptance::Ignore);
+            self.blame(from, Deed::TooMuch);
+            return;
+        }
+        let incoming = Incoming { bytes: content.data, ticket: ticket.clone() };
+        if self.incoming.try_send(incoming).is_err() {
+            // The node is busy; that is nobody's fault.
+            Stats::add(&self.stats.dropped);
+            self.settle(&ticket, MessageAcceptance::Ignore);
+            return;
+        }
+        Stats::add(&self.stats.received);
+    }
+
+    pub(super) fn report(&mut self, ticket: &Ticket, verdict: Verdict) {
+        match verdict {
+            Verdict::Accept => {
+                if self.settle(ticket, MessageAcceptance::Accept) {
+                    Stats::add(&self.stats.forwarded);
+                }
+                let now = self.now_ms();
+                self.peers.note(ticket.from, Deed::Useful, now);
+            }
+            Verdict::Ignore => {
+                self.settle(ticket, MessageAcceptance::Ignore);
+            }
+            Verdict::Reject => {
+                Stats::add(&self.stats.rejected);
+                self.settle(ticket, MessageAcceptance::Reject);
+                self.blame(ticket.from, Deed::Invalid);
+            }
+        }
+    }
+
+    fn settle(&mut self, ticket: &Ticket, acceptance: MessageAcceptance) -> bool {
+        let gossip = &mut self.swarm.behaviour_mut().gossip;
+        gossip.report_message_validation_result(&ticket.message, &ticket.from, acceptance)
+    }
+
+    /// Notes an offence, and bans who has committed too many.
+    fn blame(&mut self, peer: PeerId, deed: Deed) {
+        let now = self.now_ms();
+        if self.peers.note(peer, deed, now) {
+            tracing::warn!(%peer, ?deed, seconds = BAN_SECONDS, "banning a peer");
+            Stats::add(&self.stats.banned);
+            self.ban(peer, BAN_SECONDS);
+            return;
+        }
+        // At most a few hundred points either way, exact as a float.
+        let points = self.peers.points(&peer, now) as f64;
+        self.swarm.behaviour_mut().gossip.set_application_score(&peer, points);
+    }
+
+    pub(super) fn publish(&mut self, bytes: Vec<u8>) {
+        let topic = self.topic.clone();
+        match self.swarm.behaviour_mut().gossip.publish(topic, bytes.clone()) {
+            Ok(_) => Stats::add(&self.stats.published),
+            Err(PublishError::NoPeersSubscribedToTopic) => {
+                if self.unsent.len() >= MAX_UNSENT {
+                    self.unsent.pop_front();
+                }
+                self.unsent.push_back(bytes);
+            }
+            // Somebody else was faster with the same transaction.
+            Err(PublishError::Duplicate) => {}
+            Err(error) => tracing::debug!(%error, "a transaction was not published"),
+        }
+    }
+
+    fn publish_unsent(&mut self) {
+        for bytes in std::mem::take(&mut self.unsent) {
+            self.publish(bytes);
+        }
+    }
+}
