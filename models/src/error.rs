@@ -32,6 +32,29 @@ pub enum ModelError {
         /// The file.
         path: PathBuf,
     },
+    /// The configuration names a network that is not implemented here.
+    #[error(
+        "{path}: architecture `{found}` is not supported; supported are llama (also SmolLM2), mistral, qwen2 and gpt2, \
+         and any other as TorchScript (.pt)"
+    )]
+    UnknownArchitecture {
+        /// The file.
+        path: PathBuf,
+        /// What it names.
+        found: String,
+    },
+    /// A setting of a known architecture that is not implemented here.
+    #[error("{path}: `{field}` is {found}, which is not supported; supported: {known}")]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// The setting.
+        field: String,
+        /// Its value.
+        found: String,
+        /// The values that work.
+        known: String,
+    },
     /// The format is known but this build cannot run it.
     #[error("{path}: needs libtorch, and this build has none; build with the feature `libtorch`")]
     NoLibtorch {
@@ -74,6 +97,14 @@ pub enum ModelError {
         token: u32,
         /// Size of the vocabulary.
         vocab: u32,
+    },
+    /// A text does not fit the cache even when nothing else is in it.
+    #[error("a text of {tokens} tokens does not fit the cache of {capacity}; raise `cache_tokens`")]
+    CacheFull {
+        /// Tokens of the text.
+        tokens: usize,
+        /// Tokens that the cache holds.
+        capacity: usize,
     },
     /// The engine failed.
     #[error("the engine failed: {0}")]

@@ -9,8 +9,11 @@
 //! | [`load`](load()) | a file of any supported format to a model; the file is not trusted |
 //! | `gpt` | byte-level transformer with a key-value cache (libtorch) |
 //! | `torchscript` | any traced `forward(ids[B, T]) -> logits[B, T, V]` (libtorch) |
+//! | `gguf` | files of llama.cpp: weights, configuration, tokenizer |
 //! | [`ngram`] | interpolated Witten-Bell n-gram, without libtorch |
 //! | [`replica`] | one OS thread that owns a model, behind a queue bounded in tokens |
+//! | [`tokenizer`] | text to tokens and back, chat messages to text |
+//! | [`sampling`] | the choice of a token that anyone can replay |
 //! | [`evaluate`], [`generate`], [`inspect`] | what can be done with any model |
 //! | `train` | the training loop of the shipped checkpoints (libtorch) |
 //!
@@ -18,15 +21,23 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(feature = "libtorch")]
+mod arch;
 pub mod corpus;
 #[cfg(feature = "libtorch")]
 mod documents;
+#[cfg(feature = "libtorch")]
+mod engine;
 mod error;
 pub mod evaluate;
 mod files;
 pub mod generate;
 #[cfg(feature = "libtorch")]
+pub mod gguf;
+#[cfg(feature = "libtorch")]
 pub mod gpt;
+#[cfg(feature = "libtorch")]
+mod hf;
 pub mod inspect;
 mod load;
 #[cfg(feature = "libtorch")]
@@ -36,12 +47,16 @@ pub mod ngram;
 #[cfg(feature = "libtorch")]
 mod nn;
 mod options;
+#[cfg(feature = "libtorch")]
+mod quant;
 pub mod recipe;
 pub mod replica;
+pub mod sampling;
 #[cfg(feature = "libtorch")]
 mod score;
 #[cfg(all(test, feature = "libtorch"))]
 mod testing;
+pub mod tokenizer;
 #[cfg(feature = "libtorch")]
 mod torch;
 #[cfg(feature = "libtorch")]
@@ -55,6 +70,7 @@ mod window;
 
 pub use error::ModelError;
 pub use load::load;
-pub use model::{LanguageModel, LogProbs, ModelInfo, Session, Token, byte_tokens};
+pub use model::{LanguageModel, LogProbs, ModelInfo, Positions, Session, Token, byte_tokens};
 pub use options::{Device, Dtype, LoadOptions};
+pub use tokenizer::Tokenizer;
 pub use replica::{Load, Replica, ReplicaError, ReplicaLimits, SessionHandle};

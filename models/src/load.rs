@@ -1,21 +1,25 @@
-//! From a path to a model, by the file's extension.
+//! From a path to a model: a Hugging Face folder, or a file by its extension.
 
 use std::path::Path;
 
 use crate::ngram::NgramModel;
 use crate::{LanguageModel, LoadOptions, ModelError};
 
-/// Loads `.safetensors` (a byte GPT with its configuration inside), `.pt` (TorchScript) or `.ngram`.
+/// Loads a Hugging Face folder, `.gguf`, `.safetensors` (a byte GPT with its configuration inside),
+/// `.pt` (TorchScript) or `.ngram`.
 ///
 /// The model belongs to the calling thread. Nothing about the file is trusted.
 ///
 /// # Errors
 /// What is wrong with the file.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<Box<dyn LanguageModel>, ModelError> {
+    if path.is_dir() {
+        return folder(path, options);
+    }
     let extension = path.extension().and_then(|extension| extension.to_str());
     match extension {
         Some("ngram") => Ok(Box::new(NgramModel::read(path, options.max_file_bytes)?)),
-        Some("safetensors" | "pt" | "pth") => with_libtorch(path, options),
+        Some("safetensors" | "pt" | "pth" | "gguf") => with_libtorch(path, options),
         _ => Err(ModelError::UnknownFormat { path: path.into() }),
     }
 }
@@ -26,7 +30,21 @@ fn with_libtorch(path: &Path, options: &LoadOptions) -> Result<Box<dyn LanguageM
     if path.extension().is_some_and(|extension| extension == "safetensors") {
         return Ok(Box::new(crate::gpt::GptModel::read(path, options.max_file_bytes)?));
     }
+    if path.extension().is_some_and(|extension| extension == "gguf") {
+        return Ok(Box::new(crate::gguf::load(path, options)?));
+    }
     Ok(Box::new(crate::torchscript::ScriptModel::read(path, options.max_file_bytes)?))
+}
+
+#[cfg(feature = "libtorch")]
+fn folder(path: &Path, options: &LoadOptions) -> Result<Box<dyn LanguageModel>, ModelError> {
+    crate::torch::prepare(options.threads);
+    Ok(Box::new(crate::hf::load(path, options)?))
+}
+
+#[cfg(not(feature = "libtorch"))]
+fn folder(path: &Path, _: &LoadOptions) -> Result<Box<dyn LanguageModel>, ModelError> {
+    Err(ModelError::NoLibtorch { path: path.into() })
 }
 
 #[cfg(not(feature = "libtorch"))]

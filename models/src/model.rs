@@ -4,6 +4,8 @@
 //! the same number of documents from [`LanguageModel::open`] to its end; the distribution of a document does not
 //! depend on the other documents of its session beyond floating-point noise (stated and tested per architecture).
 
+use std::ops::ControlFlow;
+
 use serde::Serialize;
 
 use crate::ModelError;
@@ -54,6 +56,59 @@ pub trait LanguageModel {
     /// A token outside the vocabulary, no document at all, or a failure of the engine.
     fn open(&self, contexts: &[Vec<Token>]) -> Result<Box<dyn Session>, ModelError>;
 
+    /// Tokens that end a text, where the model names some.
+    fn stops(&self) -> &[Token] {
+        &[]
+    }
+
+    /// As [`LanguageModel::open`], but returns before the contexts have been read: [`LanguageModel::step`] reads on, for
+    /// all sessions that have begun at once, until [`Session::poll`] says that its predictions are there.
+    ///
+    /// Models that cannot share work between sessions read the contexts here.
+    ///
+    /// # Errors
+    /// As [`LanguageModel::open`].
+    fn begin(&self, contexts: &[Vec<Token>]) -> Result<Box<dyn Session>, ModelError> {
+        self.open(contexts)
+    }
+
+    /// Runs one step of whatever has begun.
+    ///
+    /// # Errors
+    /// None today: a failure is told to the sessions that it concerns.
+    fn step(&self) -> Result<(), ModelError> {
+        Ok(())
+    }
+
+    /// Scores of what follows each of the tokens (or the last of them), handed to `each` with the index of the token, as
+    /// the network gives them: before normalisation. Models without such scores give natural-log probabilities.
+    ///
+    /// Tokens are read as they stand; models that put a begin token before a session do so here, too.
+    ///
+    /// # Errors
+    /// No token, more than can be read at once, one outside the vocabulary, or a failure of the engine.
+    fn logits(
+        &self,
+        tokens: &[Token],
+        positions: Positions,
+        each: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Result<(), ModelError> {
+        let Some(last) = tokens.len().checked_sub(1) else {
+            return Err(ModelError::Config { field: "tokens", reason: "there is no token to read".into() });
+        };
+        let first = if positions == Positions::Last { last } else { 0 };
+        let mut session = self.open(&[tokens[..=first].to_vec()])?;
+        for index in first..=last {
+            if each(index, &session.predict()[0]).is_break() {
+                break;
+            }
+            if let Some(token) = tokens.get(index + 1) {
+                session.advance(&[*token])?;
+            }
+        }
+        Ok(())
+    }
+
     /// Minus the log-probability of every token of every document, each given those before it, in nats: what a session
     /// that starts empty and is told token after token would have lost. Models override it where they are faster.
     ///
@@ -88,6 +143,41 @@ pub trait Session {
     /// The wrong number of tokens, a token outside the vocabulary (the session is unchanged by either), or a failure
     /// of the engine (the session must not be used again).
     fn advance(&mut self, tokens: &[Token]) -> Result<(), ModelError>;
+
+    /// As [`Session::advance`], but returns before the tokens have been read: see [`LanguageModel::begin`].
+    ///
+    /// # Errors
+    /// As [`Session::advance`].
+    fn begin(&mut self, tokens: &[Token]) -> Result<(), ModelError> {
+        self.advance(tokens)
+    }
+
+    /// Whether what has begun is done; [`Session::predict`] holds its predictions then.
+    ///
+    /// # Errors
+    /// A failure of the engine (the session must not be used again).
+    fn poll(&mut self) -> Result<bool, ModelError> {
+        Ok(true)
+    }
+
+    /// The predictions, moved out where that is cheaper; [`Session::predict`] is empty until the next ones.
+    fn take(&mut self) -> Vec<LogProbs> {
+        self.predict().to_vec()
+    }
+
+    /// Whether the session lives on the steps of the model that opened it, and ends with it.
+    fn needs_steps(&self) -> bool {
+        false
+    }
+}
+
+/// Which tokens to score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Positions {
+    /// What follows the last token.
+    Last,
+    /// What follows each token.
+    All,
 }
 
 /// Checks what a caller hands to [`LanguageModel::open`].

@@ -64,13 +64,20 @@ pub(crate) struct Target {
     pub(crate) kind: Kind,
     /// Where they lie.
     pub(crate) device: Device,
+    /// Whether packed layers keep a dense copy for products of many rows.
+    pub(crate) dense_copy: bool,
 }
 
 impl Target {
     /// The type of activations that goes with a type of weights.
     pub(crate) fn new(dtype: Dtype, device: Device) -> Self {
         let kind = if dtype == Dtype::F32 { Kind::Float } else { Kind::BFloat16 };
-        Self { dtype, kind, device }
+        Self { dtype, kind, device, dense_copy: false }
+    }
+
+    /// The same with or without dense copies of packed layers.
+    pub(crate) fn with_dense_copy(self, dense_copy: bool) -> Self {
+        Self { dense_copy, ..self }
     }
 }
 
@@ -78,11 +85,17 @@ impl Target {
 pub(crate) struct Builder<'a> {
     source: &'a mut dyn WeightSource,
     target: Target,
+    parameters: u64,
 }
 
 impl<'a> Builder<'a> {
     pub(crate) fn new(source: &'a mut dyn WeightSource, target: Target) -> Self {
-        Self { source, target }
+        Self { source, target, parameters: 0 }
+    }
+
+    /// Learned values asked for so far.
+    pub(crate) fn parameters(&self) -> u64 {
+        self.parameters
     }
 
     pub(crate) fn target(&self) -> Target {
@@ -97,6 +110,7 @@ impl<'a> Builder<'a> {
     pub(crate) fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
         let tensor = self.source.take(name, shape)?;
         check_finite(&self.source.path(name), name, &tensor)?;
+        self.parameters += tensor.numel() as u64;
         Ok(tensor.f_to_device(self.target.device)?.f_to_kind(self.target.kind)?)
     }
 
@@ -104,12 +118,32 @@ impl<'a> Builder<'a> {
     pub(crate) fn linear(&mut self, parts: &[Rows], biases: &[String]) -> Result<Linear, ModelError> {
         let bias = self.stacked(biases.iter().zip(parts).map(|(name, part)| (name, vec![part.outputs])))?;
         if let Some(layer) = self.source.packed(parts, bias.as_ref(), &self.target)? {
+            self.parameters += parts.iter().map(|part| (part.outputs * part.inputs) as u64).sum::<u64>();
             return Ok(layer);
         }
         let shapes = parts.iter().map(|part| (&part.weight, vec![part.outputs, part.inputs]));
         let weight =
             self.stacked(shapes)?.ok_or_else(|| ModelError::Engine("a layer without weights".into()))?;
         Linear::new(weight, bias, &self.target)
+    }
+
+    /// The layer that gives the logits: a matrix of its own if the file has one, else the embedding's. Files of tied
+    /// networks may hold it twice; equal matrices are kept once.
+    pub(crate) fn head(&mut self, own: &str, shared: Rows, embedding: &Tensor) -> Result<Linear, ModelError> {
+        if self.has(own) {
+            let before = self.parameters;
+            let weight = self.tensor(own, &[shared.outputs, shared.inputs])?;
+            if !weight.f_equal(embedding)? {
+                drop(weight);
+                self.parameters = before;
+                return self.linear(&[Rows { weight: own.into(), ..shared }], &[]);
+            }
+            self.parameters = before;
+        }
+        match self.source.packed(std::slice::from_ref(&shared), None, &self.target)? {
+            Some(layer) => Ok(layer),
+            None => Linear::new(embedding.shallow_clone(), None, &self.target),
+        }
     }
 
     /// A linear layer whose file stores `[inputs, outputs]`, as GPT-2's does.

@@ -1,0 +1,90 @@
+//! Rotary position embedding and its variants for longer contexts, as Hugging Face's transformers defines them.
+//!
+//! Angles are computed in f32 from f32 frequencies, as there: at position 8,000 another rounding would show. Two variants
+//! (`dynamic`, `longrope`) change their frequencies with the length of the text; `span` is that length at the time when a
+//! token entered, so that a token keeps the angle under which its key was stored.
+
+mod config;
+mod frequencies;
+
+
+use tch::{Device, Kind, TchError, Tensor};
+
+use crate::torch::dim;
+
+pub(crate) use config::{RopeConfig, RopeFields, Scaling};
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(crate) struct Rope {
+    config: RopeConfig,
+    /// Frequencies of the variants whose frequencies are fixed.
+    fixed: Option<Vec<f32>>,
+    /// Factor on sines and cosines.
+    attention: f32,
+}
+
+/// Sines and cosines for the rows of one batch, each `[rows, 1, head]`.
+#[derive(Debug)]
+pub(crate) struct Angles {
+    cos: Tensor,
+    /// Negative in the first half: it multiplies the halves swapped.
+    sin: Tensor,
+}
+
+impl Rope {
+    pub(crate) fn new(config: RopeConfig) -> Self {
+        let fixed = (!config.depends_on_span()).then(|| frequencies::at(&config, 0));
+        let attention = frequencies::attention(&config) as f32;
+        Self { config, fixed, attention }
+    }
+
+    /// The angles of tokens at `positions` that entered when their texts had `spans` tokens.
+    pub(crate) fn angles(
+        &self,
+        positions: &[usize],
+        spans: &[usize],
+        kind: Kind,
+        device: Device,
+    ) -> Result<Angles, TchError> {
+        let half = self.config.dim / 2;
+        let count = positions.len() * self.config.dim;
+        let (mut cos, mut sin) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut own = (0, Vec::new());
+        for (position, span) in positions.iter().zip(spans) {
+            let frequencies = match &self.fixed {
+                Some(fixed) => fixed,
+                None => {
+                    if own.0 != *span {
+                        own = (*span, frequencies::at(&self.config, *span));
+                    }
+                    &own.1
+                }
+            };
+            let angles = frequencies.iter().map(|frequency| *position as f32 * frequency);
+            let from = cos.len();
+            for angle in angles {
+                cos.push(angle.cos() * self.attention);
+                sin.push(-angle.sin() * self.attention);
+            }
+            cos.extend_from_within(from..from + half);
+            let second: Vec<f32> = sin[from..from + half].iter().map(|sine| -sine).collect();
+            sin.extend(second);
+        }
+        let shape = [dim(positions.len()), 1, dim(self.config.dim)];
+        let tensor = |values: &[f32]| {
+            Tensor::f_from_slice(values)?.f_view(shape)?.f_to_device(device)?.f_to_kind(kind)
+        };
+        Ok(Angles { cos: tensor(&cos)?, sin: tensor(&sin)? })
+    }
+}
+
+impl Angles {
+    /// Turns `x` `[rows, heads, head]` in place: pairs are (i, i + half).
+    pub(crate) fn rotate(&self, x: &mut Tensor) -> Result<(), TchError> {
+        let swapped = x.f_unflatten(2, [2, -1])?.f_flip([2])?.f_flatten(2, 3)?;
+        let _ = x.f_mul_(&self.cos)?;
+        let _ = x.f_addcmul_(&swapped, &self.sin)?;
+        Ok(())
+    }
+}
