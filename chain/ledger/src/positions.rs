@@ -32,9 +32,9 @@ pub(crate) fn refresh(
     }
     let key = StateKey::Positions(coldkey);
     if hotkeys.is_empty() {
-        state.delete(&key)
+        state.delete(&key);
     } else {
-        state.put(&key, &hotkeys)
+        state.put(&key, &hotkeys);
     }
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! A chain in memory for tests: keys, a genesis, blocks.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
-use acumen_chain_ledger::genesis::{GenesisBalance, GenesisTrack, GenesisValidator};
+use acumen_chain_ledger::genesis::{GenesisBalance, GenesisNeuron, GenesisTrack, GenesisValidator};
 use acumen_chain_ledger::{
-    BlockContext, BlockOutcome, Genesis, MemoryState, Params, Rejection, View, audit, execute_block,
+    BlockContext, BlockOutcome, Event, Genesis, MemoryState, Params, Rejection, View, audit, execute_block,
 };
+use acumen_protocol::domain::Domain;
 use acumen_protocol::transaction::VerifiedTransaction;
 use acumen_protocol::{
-    AccountId, Call, ConsensusKeypair, Hash, Height, Keypair, Nacu, Nonce, TimestampMs, Transaction,
+    AccountId, Call, ConsensusKeypair, ConsensusPublic, Hash, Height, Keypair, Nacu, Nonce, TimestampMs, Transaction,
 };
 
 pub const ACU: u64 = Nacu::PER_ACU;
@@ -22,6 +23,15 @@ pub fn account(tag: u8) -> AccountId {
 
 pub fn acu(amount: u64) -> Nacu {
     Nacu::from_acu(amount).unwrap()
+}
+
+pub fn node_key(tag: u8) -> ConsensusKeypair {
+    ConsensusKeypair::from_seed(&[tag; 32])
+}
+
+/// A neuron of track 0: hotkey `10 + tag`, owned by coldkey `tag`.
+pub fn neuron(tag: u8, stake: Nacu) -> GenesisNeuron {
+    GenesisNeuron { track: 0, hotkey: account(10 + tag), coldkey: account(tag), stake }
 }
 
 pub const TREASURY: u8 = 90;
@@ -71,12 +81,16 @@ impl Chain {
     }
 
     pub fn sign_at(&self, tag: u8, call: Call, nonce: u64) -> VerifiedTransaction {
-        let sender = account(tag);
+        self.sign_with(&key(tag), call, nonce)
+    }
+
+    pub fn sign_with(&self, key: &Keypair, call: Call, nonce: u64) -> VerifiedTransaction {
+        let sender = key.account();
         let valid_until = Height::new(u64::MAX);
         let nonce = Nonce::new(nonce);
         let tip = Nacu::ZERO;
         let transaction = Transaction { genesis: self.genesis, sender, nonce, valid_until, tip, call };
-        transaction.sign(&key(tag)).verify(&self.genesis).unwrap()
+        transaction.sign(key).verify(&self.genesis).unwrap()
     }
 
     pub fn sign(&self, tag: u8, call: Call) -> VerifiedTransaction {
@@ -97,6 +111,35 @@ impl Chain {
     pub fn run(&mut self, tag: u8, call: Call) -> Option<Rejection> {
         let transaction = self.sign(tag, call);
         self.block(&[transaction]).outcomes.remove(0).failure
+    }
+
+    /// One block with one transaction that succeeds; its events.
+    pub fn done(&mut self, tag: u8, call: Call) -> Vec<Event> {
+        let transaction = self.sign(tag, call);
+        let outcome = self.block(&[transaction]);
+        assert_eq!(outcome.outcomes[0].failure, None);
+        outcome.events
+    }
+
+    /// Empty blocks up to the end of the present epoch; the events of its last one.
+    pub fn end_epoch(&mut self) -> Vec<Event> {
+        let tempo = self.view().params().unwrap().tempo_blocks;
+        let last = (self.height.get() / tempo + 1) * tempo;
+        self.blocks_to(last - 1);
+        self.block(&[]).events
+    }
+
+    /// The call by which hotkey `tag` binds the consensus key of `node`.
+    pub fn bind(&self, tag: u8, node: u8) -> Call {
+        let node = node_key(node);
+        let proof = node.sign_in(Domain::ConsensusKey, &(self.genesis, account(tag)));
+        Call::RegisterConsensusKey { key: node.public(), proof }
+    }
+
+    /// The set that decides the next block: (key, power).
+    pub fn set(&self) -> Vec<(ConsensusPublic, u64)> {
+        let set = self.view().validators().unwrap();
+        set.validators().iter().map(|voter| (voter.key, voter.power)).collect()
     }
 
     pub fn blocks_to(&mut self, height: u64) {

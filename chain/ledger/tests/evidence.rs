@@ -1,0 +1,186 @@
+//! Proven equivocation (L-60 to L-66 in docs/spec/ledger.md).
+
+mod common;
+
+use acumen_chain_ledger::rejection::EvidenceFault;
+use acumen_chain_ledger::{Event, KeyRecord, Params, Rejection, StateKey};
+use acumen_protocol::vote::{Equivocation, Proposal, Signed, Vote, VoteKind};
+use acumen_protocol::{Call, Hash, Height, Nacu};
+use common::{Chain, account, acu, genesis, neuron, node_key, short};
+
+fn params() -> Params {
+    Params {
+        validator_min_stake: acu(100),
+        bootstrap_validators: 2,
+        bootstrap_stake: acu(100),
+        initial_block_emission: Nacu::ZERO,
+        unbonding_epochs: 2,
+        jail_epochs: 1,
+        ..short()
+    }
+}
+
+/// Hotkeys 11 and 12 with 1,000 ACU each decide with nodes 21 and 22.
+fn chain() -> Chain {
+    let mut genesis = genesis(params());
+    genesis.neurons = vec![neuron(1, acu(1_000)), neuron(2, acu(1_000))];
+    let mut chain = Chain::new(&genesis);
+    for (hotkey, node) in [(11, 21), (12, 22)] {
+        let bind = chain.bind(hotkey, node);
+        chain.done(hotkey, bind);
+    }
+    chain.end_epoch();
+    assert_eq!(chain.set().len(), 2);
+    chain
+}
+
+fn vote(genesis: &Hash, node: u8, height: u64, block: Option<u8>) -> Signed<Vote> {
+    let key = node_key(node);
+    let (kind, height, round) = (VoteKind::Precommit, Height::new(height), 0);
+    let message = Vote { kind, height, round, block: block.map(|tag| Hash([tag; 32])), voter: key.public() };
+    Signed { message, signature: message.sign(genesis, &key) }
+}
+
+fn report(evidence: Equivocation) -> Call {
+    Call::ReportEquivocation { evidence: Box::new(evidence) }
+}
+
+fn votes(chain: &Chain, node: u8, height: u64) -> Equivocation {
+    let genesis = &chain.genesis;
+    Equivocation::votes(vote(genesis, node, height, Some(1)), vote(genesis, node, height, None))
+}
+
+#[test]
+fn l60_l61_l62_two_votes_cost_stake_and_the_key() {
+    let mut chain = chain();
+    chain.done(1, Call::Unstake { hotkey: account(11), amount: acu(400) });
+    let call = report(votes(&chain, 21, 5));
+    let (burned, reporter) = (chain.view().supply().unwrap().burned, chain.free(5));
+    let events = chain.done(5, call.clone());
+    assert_eq!(chain.set().len(), 2, "within the epoch nothing changes");
+    let info = chain.view().hotkey(account(11)).unwrap().unwrap();
+    assert_eq!((info.total_stake, info.unbonding_stake), (acu(570), acu(380)), "5 % of both");
+    assert_eq!(info.consensus_key, None);
+    let reward = Nacu::new(acu(50).get() / 20);
+    assert!(events.contains(&Event::Equivocated {
+        key: node_key(21).public(),
+        hotkey: Some(account(11)),
+        height: Height::new(5),
+        round: 0,
+        staked: acu(30),
+        unbonding: acu(20),
+        reward,
+    }));
+    assert!(chain.free(5) > reporter + reward.get() - acu(1).get());
+    let gone = chain.view().supply().unwrap().burned.get() - burned.get();
+    assert!(gone >= acu(50).get() - reward.get());
+    assert!(matches!(chain.run(5, call), Some(Rejection::KeyRetired { .. })), "once only");
+    let again = report(votes(&chain, 21, 6));
+    assert!(matches!(chain.run(5, again), Some(Rejection::KeyRetired { .. })), "whatever else it signed");
+    chain.end_epoch();
+    assert_eq!(chain.set(), vec![(node_key(22).public(), acu(1_000).get())]);
+    chain.blocks_to(16);
+    assert_eq!(chain.view().unbonding(account(11), account(1)).unwrap().parts.len(), 0);
+}
+
+#[test]
+fn l60_two_proposals_are_evidence_too() {
+    let mut chain = chain();
+    let key = node_key(22);
+    let signed = |tag| {
+        let message = Proposal {
+            height: Height::new(4),
+            round: 3,
+            block: Hash([tag; 32]),
+            pol_round: None,
+            proposer: key.public(),
+        };
+        Signed { message, signature: message.sign(&chain.genesis, &key) }
+    };
+    let call = report(Equivocation::proposals(signed(2), signed(1)));
+    assert_eq!(chain.run(5, call), None);
+}
+
+#[test]
+fn l63_what_proves_nothing_is_refused() {
+    let mut chain = chain();
+    let genesis = chain.genesis;
+    let (a, b) = (vote(&genesis, 21, 5, Some(1)), vote(&genesis, 21, 5, Some(2)));
+    let fault = |call, chain: &mut Chain| match chain.run(5, call) {
+        Some(Rejection::Evidence { reason }) => reason,
+        other => panic!("{other:?}"),
+    };
+    let same = report(Equivocation::Votes(a, a));
+    assert_eq!(fault(same, &mut chain), EvidenceFault::NoConflict);
+    let disorder = report(Equivocation::Votes(b, a));
+    assert_eq!(fault(disorder, &mut chain), EvidenceFault::NoConflict);
+    let other_round = Signed { message: Vote { round: 1, ..b.message }, ..b };
+    assert_eq!(fault(report(Equivocation::Votes(a, other_round)), &mut chain), EvidenceFault::NoConflict);
+    let forged = Signed { signature: a.signature, ..b };
+    assert_eq!(fault(report(Equivocation::Votes(a, forged)), &mut chain), EvidenceFault::Signature);
+    let elsewhere = |tag| vote(&Hash::ZERO, 21, 5, Some(tag));
+    let other_chain = report(Equivocation::Votes(elsewhere(1), elsewhere(2)));
+    assert_eq!(fault(other_chain, &mut chain), EvidenceFault::Signature);
+    let stranger = report(votes(&chain, 99, 5));
+    assert!(matches!(chain.run(5, stranger), Some(Rejection::UnknownConsensusKey { .. })));
+    assert_eq!(chain.view().hotkey(account(11)).unwrap().unwrap().total_stake, acu(1_000));
+}
+
+#[test]
+fn l64_evidence_counts_as_long_as_stake_of_then_is_there() {
+    let mut chain = chain();
+    let old = report(votes(&chain, 21, 4));
+    let ahead = report(votes(&chain, 21, 20));
+    chain.blocks_to(12);
+    assert!(matches!(chain.run(5, ahead), Some(Rejection::EvidenceAge { .. })));
+    assert!(matches!(chain.run(5, old), Some(Rejection::EvidenceAge { .. })), "block 4 is of epoch 1, this is 4");
+    let just = report(votes(&chain, 21, 5));
+    assert_eq!(chain.run(5, just), None, "block 5 is of epoch 2");
+}
+
+#[test]
+fn l65_the_key_is_gone_for_good_and_the_hotkey_for_a_while() {
+    let mut chain = chain();
+    let call = report(votes(&chain, 21, 5));
+    chain.done(5, call);
+    let bind = chain.bind(11, 31);
+    let until = Height::new(13);
+    let refused = chain.run(11, bind.clone());
+    assert_eq!(refused, Some(Rejection::Jailed { hotkey: account(11), until }), "one whole epoch more");
+    chain.blocks_to(12);
+    let old = chain.bind(11, 21);
+    assert!(matches!(chain.run(11, old), Some(Rejection::KeyRetired { .. })));
+    assert_eq!(chain.run(11, bind), None);
+    chain.end_epoch();
+    assert_eq!(chain.set().len(), 2);
+}
+
+#[test]
+fn l65_an_old_key_finds_its_stake() {
+    let mut chain = chain();
+    let bind = chain.bind(11, 31);
+    chain.done(11, bind);
+    let call = report(votes(&chain, 21, 5));
+    chain.done(5, call);
+    let info = chain.view().hotkey(account(11)).unwrap().unwrap();
+    assert_eq!((info.total_stake, info.consensus_key), (acu(950), None), "the new key goes as well");
+}
+
+#[test]
+fn l66_a_validator_of_genesis_loses_its_seat_if_another_has_one() {
+    let mut genesis = genesis(params());
+    let second = acumen_chain_ledger::genesis::GenesisValidator { key: node_key(8).public(), power: 3 };
+    genesis.validators.push(second);
+    let mut chain = Chain::new(&genesis);
+    let call = report(votes(&chain, 7, 1));
+    chain.done(5, call);
+    let record: KeyRecord =
+        chain.view().get(&StateKey::ConsensusKey(node_key(7).public())).unwrap().unwrap();
+    assert!(record.hotkey.is_none() && record.offence.is_some());
+    chain.end_epoch();
+    assert_eq!(chain.set(), [(node_key(8).public(), 3)]);
+    let call = report(votes(&chain, 8, 5));
+    chain.done(5, call);
+    chain.end_epoch();
+    assert_eq!(chain.set(), [(node_key(8).public(), 3)], "the last one stays: the chain goes on");
+}
