@@ -88,7 +88,7 @@ impl Spellings {
     }
 
     /// Takes the model's distributions after the paths of [`Self::questions`], in their order.
-    pub(crate) fn answer(&mut self, distributions: impl Iterator<Item = LogProbs>) {
+    pub(crate) fn answer<'a>(&mut self, distributions: impl Iterator<Item = &'a LogProbs>) {
         let open = self.vocabulary.all();
         for (question, logprobs) in self.questions.drain(..).zip(distributions) {
             let next = logprobs.iter().map(|logprob| f64::from(*logprob).exp()).collect();

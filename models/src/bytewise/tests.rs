@@ -63,7 +63,8 @@ fn answer(spellings: &mut Spellings, settled: &mut Vec<Token>, seed: u64, tokens
     settled.extend(spellings.settle());
     let paths: Vec<Vec<Token>> =
         spellings.questions().map(|path| settled.iter().chain(path).copied().collect()).collect();
-    spellings.answer(paths.iter().map(|path| model(seed, path, tokens)));
+    let answers: Vec<LogProbs> = paths.iter().map(|path| model(seed, path, tokens)).collect();
+    spellings.answer(answers.iter());
 }
 
 /// The predictions along a text, the first before its first byte.
@@ -153,12 +154,12 @@ fn a_text_that_the_model_holds_for_impossible_is_spelled_anyhow() {
         let only = if path.is_empty() { 256 } else { 97 };
         (0..all.len()).map(|token| if token == only { 0.0 } else { f32::NEG_INFINITY }).collect()
     };
-    spellings.answer([never(&[])].into_iter());
+    spellings.answer([never(&[])].iter());
     assert!(spellings.predict()[usize::from(b'a')] > -1e-3);
     spellings.advance(b'z');
     let question: Vec<Token> = spellings.questions().next().unwrap().to_vec();
     assert_eq!(question, [u32::from(b'z')]);
-    spellings.answer([never(&question)].into_iter());
+    spellings.answer([never(&question)].iter());
     assert!(spellings.predict()[97] > -1e-3, "it goes on from there");
 }
 
