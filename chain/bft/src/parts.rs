@@ -250,7 +250,8 @@ impl Parts {
         set.more_than_a_third(ahead.map(|(key, _)| key))
     }
 
-    /// Bytes and streams that wait, for metrics and tests.
+    /// Streams and bytes that wait.
+    #[cfg(test)]
     pub(crate) fn held(&self) -> (usize, usize) {
         (self.streams.len(), self.streams.values().map(|stream| stream.bytes).sum())
     }

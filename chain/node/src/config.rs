@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use acumen_chain_bft::check_address;
 use acumen_chain_ledger::Genesis;
 use acumen_protocol::ConsensusKeypair;
 use serde::Deserialize;
@@ -22,8 +23,12 @@ pub struct Config {
     /// Address of the Prometheus metrics (HTTP, `/metrics`); none if left out.
     #[serde(default)]
     pub metrics_listen: Option<SocketAddr>,
-    /// File with the seed of the consensus key, 64 hex digits.
-    pub consensus_key: PathBuf,
+    /// File with the seed of the consensus key, 64 hex digits. Left out, this node follows without a vote.
+    #[serde(default)]
+    pub consensus_key: Option<PathBuf>,
+    /// The network of the nodes that decide, and of those that follow them. Left out, this node is the only validator.
+    #[serde(default)]
+    pub consensus: Option<Consensus>,
     /// Time between blocks, in milliseconds.
     #[serde(default = "default_block_time_ms")]
     pub block_time_ms: u64,
@@ -39,6 +44,40 @@ pub struct Config {
     /// Transactions of one sender that may wait.
     #[serde(default = "default_pool_per_sender")]
     pub pool_per_sender: usize,
+}
+
+/// Where this node meets those that decide with it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consensus {
+    /// Multiaddress to listen on, TCP or QUIC: `/ip4/0.0.0.0/tcp/26656`.
+    pub listen: String,
+    /// Multiaddresses of other nodes, to stay connected to: `/dns4/node.example.org/tcp/26656`.
+    #[serde(default)]
+    pub peers: Vec<String>,
+    /// How long a round waits for its proposal, in milliseconds. All nodes should have the same.
+    #[serde(default = "default_propose_timeout_ms")]
+    pub propose_timeout_ms: u64,
+    /// How long a round waits for late votes, in milliseconds. All nodes should have the same.
+    #[serde(default = "default_vote_timeout_ms")]
+    pub vote_timeout_ms: u64,
+}
+
+const fn default_propose_timeout_ms() -> u64 {
+    600
+}
+
+const fn default_vote_timeout_ms() -> u64 {
+    200
+}
+
+impl Consensus {
+    /// Checks the addresses.
+    pub fn check(&self) -> Result<(), NodeError> {
+        let wrong = |field| move |reason| NodeError::Address { field, reason };
+        check_address(&self.listen).map_err(wrong("consensus.listen"))?;
+        self.peers.iter().try_for_each(|peer| check_address(peer).map_err(wrong("consensus.peers")))
+    }
 }
 
 const fn default_block_time_ms() -> u64 {
@@ -65,10 +104,27 @@ impl Config {
     /// The same with every relative path taken from `base`.
     #[must_use]
     pub fn resolve(mut self, base: &Path) -> Self {
-        for path in [&mut self.data_dir, &mut self.genesis, &mut self.consensus_key] {
+        let paths = [&mut self.data_dir, &mut self.genesis].into_iter().chain(&mut self.consensus_key);
+        for path in paths {
             *path = base.join(&*path);
         }
         self
+    }
+
+    /// Checks what can be checked without starting: genesis, key, addresses.
+    pub fn check(&self) -> Result<(), NodeError> {
+        let genesis = load_genesis(&self.genesis)?;
+        let key = self.consensus_key.as_deref().map(load_key).transpose()?;
+        match &self.consensus {
+            Some(network) => network.check(),
+            None => {
+                let own = key.map(|key| key.public());
+                match genesis.validators.iter().filter(|validator| Some(validator.key) != own).count() {
+                    0 => Ok(()),
+                    others => Err(NodeError::Alone { others }),
+                }
+            }
+        }
     }
 }
 

@@ -36,24 +36,28 @@ pub enum NodeError {
         /// The system's words.
         reason: String,
     },
-    /// More than one validator.
+    /// Others decide, and this node has no way to hear of it.
     #[error(
-        "genesis names {count} validators, but replication is not available in this version: name exactly one, with \
-         this node's consensus key"
+        "the chain is decided by {others} validators besides this node, which has no [consensus] network: set \
+         `consensus.listen` and `consensus.peers`, or use the key file of the one validator"
     )]
-    Replication {
-        /// Validators in genesis.
-        count: usize,
+    Alone {
+        /// Validators with another key than this node's.
+        others: usize,
     },
-    /// Not this node's chain to decide.
-    #[error(
-        "this node's consensus key {found} is not the validator of genesis ({expected}): use its key file"
-    )]
-    NotValidator {
-        /// The node's key.
-        found: String,
-        /// The validator's key.
-        expected: String,
+    /// An address of the consensus network is none.
+    #[error("`{field}`: {reason}")]
+    Address {
+        /// The configuration's field.
+        field: &'static str,
+        /// What is wrong.
+        reason: acumen_chain_bft::AddressError,
+    },
+    /// Consensus has ended.
+    #[error("{reason}")]
+    Consensus {
+        /// Why.
+        reason: String,
     },
     /// An epoch would make or lose tokens: a bug, and the reason to stop before the block is final.
     #[error("the supply is not conserved, so the node stops: {0}")]

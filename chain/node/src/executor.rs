@@ -4,24 +4,28 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use acumen_chain_ledger::{
-    Audit, BlockBuilder, BlockContext, BlockOutcome, Event, Overlay, StateRead, View, audit, check,
-    execute_block, fee_with_tip, payer,
+    Audit, BlockBuilder, BlockContext, BlockError, BlockOutcome, Event, Overlay, StateRead, View, audit,
+    check, execute_block, fee_with_tip, payer,
 };
 use acumen_chain_store::{Prepared, Store, StoredBlock};
 use acumen_protocol::codec::Encode as _;
 use acumen_protocol::hash::merkle_root;
 use acumen_protocol::limits::{MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS};
-use acumen_protocol::transaction::VerifiedTransaction;
+use acumen_protocol::transaction::{TransactionError, VerifiedTransaction};
 use acumen_protocol::{
     Block, Certificate, ConsensusPublic, Hash, Header, Height, SignedTransaction, TimestampMs, ValidatorSet,
 };
+use rayon::prelude::*;
 use tokio::sync::watch;
 
 use crate::error::NodeError;
 use crate::mempool::{Mempool, Offer, PoolError};
 use crate::metrics::Metrics;
 
-/// The application that an engine drives. Cheap to clone; clones share everything.
+/// Undecided blocks of which the outcome is kept: a height has one, or a second one if its first round was lost.
+const MAX_ASSEMBLED: usize = 4;
+
+/// The application that consensus drives. Cheap to clone; clones share everything.
 #[derive(Clone, Debug)]
 pub struct Executor {
     shared: Arc<Shared>,
@@ -33,15 +37,15 @@ struct Shared {
     pool: Mutex<Mempool>,
     tip: watch::Sender<Height>,
     metrics: Metrics,
-    /// The newest block assembled here, so that committing an own proposal does not apply it a second time.
-    assembled: Mutex<Option<Assembled>>,
+    /// Blocks that were applied to the tip and are not decided.
+    assembled: Mutex<Vec<Assembled>>,
 }
 
 impl Executor {
     pub(crate) fn new(store: Store, pool: Mempool, metrics: Metrics) -> Self {
         let tip = watch::Sender::new(store.tip().height);
         metrics.height(store.tip().height);
-        let (pool, assembled) = (Mutex::new(pool), Mutex::new(None));
+        let (pool, assembled) = (Mutex::new(pool), Mutex::new(Vec::new()));
         Self { shared: Arc::new(Shared { store, pool, tip, metrics, assembled }) }
     }
 
@@ -66,6 +70,10 @@ impl Executor {
     #[must_use]
     pub fn tip(&self) -> watch::Receiver<Height> {
         self.shared.tip.subscribe()
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     pub(crate) fn pool(&self) -> MutexGuard<'_, Mempool> {
@@ -113,12 +121,13 @@ impl Executor {
         BlockContext { genesis: self.genesis(), height, time }
     }
 
-    /// The block that this node proposes next: the one on record if there is one, else a new one from the pool.
-    pub fn propose(&self, proposer: &ConsensusPublic, now: TimestampMs) -> Result<Block, NodeError> {
+    /// A new block from the pool, on top of the tip.
+    pub(crate) fn assemble_next(
+        &self,
+        proposer: &ConsensusPublic,
+        now: TimestampMs,
+    ) -> Result<Block, NodeError> {
         let context = self.next_context(now);
-        if let Some(recorded) = self.store().proposal(context.height)? {
-            return Ok(recorded);
-        }
         let state = self.store().state()?;
         let candidates = self.pool().candidates();
         let mut builder = BlockBuilder::new(&state, context)?;
@@ -136,7 +145,7 @@ impl Executor {
         let outcome = builder.finish()?;
         let assembled = self.assemble(&state, context, *proposer, transactions, outcome)?;
         let block = assembled.block.clone();
-        *self.shared.assembled.lock().unwrap_or_else(PoisonError::into_inner) = Some(assembled);
+        self.remember(assembled);
         Ok(block)
     }
 
@@ -174,9 +183,7 @@ impl Executor {
         let header = &block.header;
         let genesis = self.genesis();
         let state = self.store().state()?;
-        let verify = |signed: &SignedTransaction| signed.clone().verify(&genesis);
-        let verified = block.transactions.iter().map(verify).collect::<Result<Vec<VerifiedTransaction>, _>>();
-        let verified = verified.map_err(|error| wrong(header, &error))?;
+        let verified = self.verify_all(&block.transactions).map_err(|error| wrong(header, &error))?;
         let context = BlockContext { genesis, height: header.height, time: header.time };
         let outcome = execute_block(&state, context, &verified)?;
         let again = self.assemble(&state, context, header.proposer, block.transactions.clone(), outcome)?;
@@ -187,27 +194,67 @@ impl Executor {
         Ok(again)
     }
 
-    fn assembled_or_replayed(&self, block: &Block) -> Result<Assembled, NodeError> {
-        let own = self.shared.assembled.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let same = |own: &Assembled| own.block == *block && block.header.parent == self.store().tip().id();
-        own.filter(same).map_or_else(|| self.replay(block), Ok)
+    /// Checks the signatures of transactions on all cores; those of the pool were checked when they came.
+    fn verify_all(
+        &self,
+        transactions: &[SignedTransaction],
+    ) -> Result<Vec<VerifiedTransaction>, TransactionError> {
+        let genesis = self.genesis();
+        let ids: Vec<Hash> = transactions.par_iter().map(SignedTransaction::id).collect();
+        let known: Vec<Option<VerifiedTransaction>> = {
+            let pool = self.pool();
+            ids.iter().map(|id| pool.verified(id).cloned()).collect()
+        };
+        let verify = |(signed, known): (&SignedTransaction, Option<VerifiedTransaction>)| match known {
+            Some(verified) => Ok(verified),
+            None => signed.clone().verify(&genesis),
+        };
+        transactions.par_iter().zip(known).map(verify).collect()
     }
 
-    /// Would this block be a correct next one? For engines that vote on the proposals of others.
-    pub fn validate(&self, block: &Block) -> Result<(), NodeError> {
-        let size: usize = block.transactions.iter().map(|tx| tx.to_bytes().len()).sum();
-        if block.transactions.len() > MAX_BLOCK_TRANSACTIONS || size > MAX_BLOCK_BYTES {
-            return Err(wrong(&block.header, &"it is larger than a block may be"));
+    /// Keeps what applying a block led to, so that committing it does not apply it a second time.
+    fn remember(&self, assembled: Assembled) {
+        let mut kept = self.shared.assembled.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MAX_ASSEMBLED {
+            kept.remove(0);
         }
-        self.replay(block).map(|_| ())
+        kept.push(assembled);
     }
 
-    /// Applies and commits a decided block. When this returns, it is durable.
-    pub fn commit(&self, block: Block, certificate: Certificate) -> Result<(), NodeError> {
-        let set = self.validators()?;
-        certificate.verify(&self.genesis(), &set).map_err(|error| wrong(&block.header, &error))?;
-        let Assembled { block, prepared, events, decoded, next_validators, audit } =
-            self.assembled_or_replayed(&block)?;
+    /// What was kept of a block that follows the tip. Everything else is of another height, or of another block of this
+    /// one, and is dropped.
+    fn recall(&self, id: &Hash) -> Option<Assembled> {
+        let mut kept =
+            std::mem::take(&mut *self.shared.assembled.lock().unwrap_or_else(PoisonError::into_inner));
+        let tip = self.store().tip().id();
+        let found = |one: &Assembled| one.block.header.id() == *id && one.block.header.parent == tip;
+        kept.iter().position(found).map(|index| kept.swap_remove(index))
+    }
+
+    /// Would this block be a correct next one? [`NodeError::InvalidBlock`] if it would not.
+    pub(crate) fn validate(&self, block: &Block) -> Result<(), NodeError> {
+        let assembled = self.replay(block).map_err(|error| match error {
+            NodeError::Block(BlockError::Inadmissible { .. }) => wrong(&block.header, &error),
+            other => other,
+        })?;
+        self.remember(assembled);
+        Ok(())
+    }
+
+    /// Commits the recorded block that `certificate` is about. When this returns, it is durable.
+    pub(crate) fn commit(&self, certificate: Certificate) -> Result<(), NodeError> {
+        let (height, id, set) = (certificate.height, certificate.block, self.validators()?);
+        let invalid = |reason: String| NodeError::InvalidBlock { height, reason };
+        certificate.verify(&self.genesis(), &set).map_err(|error| invalid(error.to_string()))?;
+        let assembled = match self.recall(&id) {
+            Some(assembled) => assembled,
+            None => {
+                let recorded = self.store().undecided()?.into_iter().find(|one| one.block.header.id() == id);
+                let recorded = recorded.ok_or_else(|| invalid(format!("{id} is decided, but not here")))?;
+                self.replay(&recorded.block)?
+            }
+        };
+        let Assembled { block, prepared, events, decoded, next_validators, audit } = assembled;
         let stored = StoredBlock { block, certificate: Some(certificate), next_validators, events, audit };
         self.store().commit(&stored, prepared)?;
         self.after_commit(&stored.block, &decoded)
@@ -254,6 +301,6 @@ fn audit_of_epoch(state: &dyn StateRead, outcome: &BlockOutcome) -> Result<Optio
     Ok(Some(audit(&after)?))
 }
 
-fn wrong(header: &Header, reason: &dyn std::fmt::Display) -> NodeError {
+pub(crate) fn wrong(header: &Header, reason: &dyn std::fmt::Display) -> NodeError {
     NodeError::InvalidBlock { height: header.height, reason: reason.to_string() }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use acumen_chain_bft::Observation;
 use acumen_chain_ledger::Event;
 use acumen_protocol::Height;
 use prometheus_client::encoding::text::encode;
@@ -20,6 +21,35 @@ pub(crate) struct Metrics {
     failed: Counter,
     epochs: Counter,
     refused: Counter,
+    consensus: Consensus,
+}
+
+/// What is counted of consensus.
+#[derive(Clone, Debug, Default)]
+struct Consensus {
+    round: Gauge<u64, AtomicU64>,
+    voting: Gauge<u64, AtomicU64>,
+    peers: Gauge<u64, AtomicU64>,
+    lost_rounds: Counter,
+    synced: Counter,
+    refused_blocks: Counter,
+    garbage: Counter,
+    equivocations: Counter,
+}
+
+impl Consensus {
+    fn register(registry: &mut Registry) -> Self {
+        let new = Self::default();
+        registry.register("round", "Round of the height that is being decided", new.round.clone());
+        registry.register("voting", "1 if this node votes", new.voting.clone());
+        registry.register("peers", "Consensus peers connected", new.peers.clone());
+        registry.register("lost_rounds", "Rounds that decided nothing", new.lost_rounds.clone());
+        registry.register("synced_blocks", "Blocks caught up with", new.synced.clone());
+        registry.register("refused_blocks", "Proposed blocks found invalid", new.refused_blocks.clone());
+        registry.register("garbage_parts", "Parts of blocks that no correct node sends", new.garbage.clone());
+        registry.register("equivocations", "Proofs against validators", new.equivocations.clone());
+        new
+    }
 }
 
 impl Metrics {
@@ -34,7 +64,17 @@ impl Metrics {
         registry.register("failed_transactions", "Those of them that failed", failed.clone());
         registry.register("epochs", "Epochs ended, one for each track", epochs.clone());
         registry.register("refused_transactions", "Transactions refused by the pool", refused.clone());
-        Self { registry: Arc::new(Mutex::new(registry)), height, pool, transactions, failed, epochs, refused }
+        let consensus = Consensus::register(&mut registry);
+        Self {
+            registry: Arc::new(Mutex::new(registry)),
+            height,
+            pool,
+            transactions,
+            failed,
+            epochs,
+            refused,
+            consensus,
+        }
     }
 
     pub(crate) fn height(&self, height: Height) {
@@ -59,6 +99,34 @@ impl Metrics {
                 _ => 0,
             };
         }
+    }
+
+    pub(crate) fn observed(&self, observation: Observation) {
+        let consensus = &self.consensus;
+        match observation {
+            Observation::Round { round, voting, .. } => {
+                consensus.round.set(round.into());
+                consensus.voting.set(voting.into());
+                consensus.lost_rounds.inc_by(u64::from(round > 0));
+            }
+            Observation::Synced => {
+                consensus.synced.inc();
+            }
+            Observation::Refused => {
+                consensus.refused_blocks.inc();
+            }
+            Observation::Garbage => {
+                consensus.garbage.inc();
+            }
+            Observation::Peers(count) => {
+                consensus.peers.set(u64::try_from(count).unwrap_or(u64::MAX));
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn accused(&self) {
+        self.consensus.equivocations.inc();
     }
 
     /// The text of `/metrics`.

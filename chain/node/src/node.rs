@@ -14,13 +14,12 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, load_genesis, load_key};
-use crate::engine::Engine as _;
 use crate::error::NodeError;
 use crate::executor::Executor;
 use crate::mempool::{Limits, Mempool};
 use crate::metrics::Metrics;
+use crate::replication;
 use crate::service::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, Service};
-use crate::solo::Solo;
 
 /// Memory of the store's cache, in bytes.
 const STORE_CACHE_BYTES: usize = 64 << 20;
@@ -33,7 +32,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 pub struct Node {
     genesis: Genesis,
     executor: Executor,
-    engine: Solo,
+    consensus: acumen_chain_bft::Config,
     metrics: Metrics,
     listener: TcpListener,
     metrics_listener: Option<TcpListener>,
@@ -48,15 +47,15 @@ impl Node {
     /// Reads genesis and key, opens the store, takes the ports.
     pub async fn start(config: Config) -> Result<Self, NodeError> {
         let genesis = load_genesis(&config.genesis)?;
-        let key = load_key(&config.consensus_key)?;
+        let key = config.consensus_key.as_deref().map(load_key).transpose()?;
         Self::assemble(config, genesis, key).await
     }
 
-    async fn assemble(config: Config, genesis: Genesis, key: ConsensusKeypair) -> Result<Self, NodeError> {
-        let count = genesis.validators.len();
-        if count > 1 {
-            return Err(NodeError::Replication { count });
-        }
+    async fn assemble(
+        config: Config,
+        genesis: Genesis,
+        key: Option<ConsensusKeypair>,
+    ) -> Result<Self, NodeError> {
         let options = Options { keep_states: config.keep_states, cache_bytes: STORE_CACHE_BYTES };
         let (dir, document) = (config.data_dir.clone(), genesis.clone());
         let opened = tokio::task::spawn_blocking(move || Store::open(&dir, &document, options)).await;
@@ -68,13 +67,19 @@ impl Node {
         };
         let metrics = Metrics::new();
         let executor = Executor::new(store, Mempool::new(limits), metrics.clone());
-        let engine = Solo::new(&executor, key, Duration::from_millis(config.block_time_ms.max(1)))?;
+        let own = key.as_ref().map(ConsensusKeypair::public);
+        let others =
+            executor.validators()?.validators().iter().filter(|voter| Some(voter.key) != own).count();
+        if config.consensus.is_none() && others > 0 {
+            return Err(NodeError::Alone { others });
+        }
+        let consensus = replication::settings(&config, key)?;
         let listener = bind(config.listen, "listen").await?;
         let metrics_listener = match config.metrics_listen {
             Some(address) => Some(bind(address, "metrics_listen").await?),
             None => None,
         };
-        Ok(Self { genesis, executor, engine, metrics, listener, metrics_listener })
+        Ok(Self { genesis, executor, consensus, metrics, listener, metrics_listener })
     }
 
     /// Where the gRPC server listens: tells the port if the configuration said 0.
@@ -91,14 +96,14 @@ impl Node {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), NodeError> {
         let address = self.address()?;
         let stop = shutdown.child_token();
-        let Self { genesis, executor, engine, metrics, listener, metrics_listener } = self;
+        let Self { genesis, executor, consensus, metrics, listener, metrics_listener } = self;
         let tip = executor.store().tip().height;
         tracing::info!(chain = %genesis.chain, genesis = %executor.genesis(), height = %tip, %address, "node is up");
         let service = Service::new(executor.clone(), genesis, metrics.clone(), stop.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(service, listener, stop.clone()));
         tasks.spawn(serve_metrics(metrics, metrics_listener, stop.clone()));
-        tasks.spawn(engine.run(executor, stop.clone()));
+        tasks.spawn(replication::run(consensus, executor, stop.clone()));
         let first = tasks.join_next().await.map_or(Ok(()), flatten);
         stop.cancel();
         // The block in progress is committed and open streams end; a connection that hangs is cut.

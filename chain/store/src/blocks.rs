@@ -32,6 +32,14 @@ impl Store {
         found.map(|bytes| decode(bytes.value())).transpose()
     }
 
+    /// The first height after genesis whose block is kept here; the one after the tip if there is none.
+    pub fn first_block(&self) -> Result<Height, StoreError> {
+        let table = self.read()?.open_table(BLOCKS).map_err(|error| self.failed(error))?;
+        let first = table.range(1..).map_err(|error| self.failed(error))?.next().transpose();
+        let first = first.map_err(|error| self.failed(error))?.map(|(height, _)| height.value());
+        Ok(Height::new(first.unwrap_or_else(|| self.tip().height.get().saturating_add(1))))
+    }
+
     /// The height of the block that holds a transaction.
     pub fn height_of(&self, transaction: &Hash) -> Result<Option<Height>, StoreError> {
         let table = self.read()?.open_table(TRANSACTIONS).map_err(|error| self.failed(error))?;

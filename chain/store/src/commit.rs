@@ -12,10 +12,11 @@ use redb::{ReadableTable as _, WriteTransaction};
 
 use crate::blocks::StoredBlock;
 use crate::error::StoreError;
+use crate::proposal::forget_proposals;
 use crate::prune::prune;
 use crate::store::Store;
 use crate::tables::{
-    BLOCKS, HISTORY, KEYS, NODES, PROPOSALS, STALE, STALE_NODE, STALE_VALUE, TRANSACTIONS, VALUES, history_key,
+    BLOCKS, HISTORY, KEYS, NODES, STALE, STALE_NODE, STALE_VALUE, TRANSACTIONS, VALUES, history_key,
     stale_key,
 };
 
@@ -108,8 +109,7 @@ fn put_block(write: &WriteTransaction, block: &StoredBlock) -> Result<(), redb::
     for transaction in &block.block.transactions {
         transactions.insert(transaction.id().0.as_slice(), height)?;
     }
-    write.open_table(PROPOSALS)?.remove(height)?;
-    Ok(())
+    forget_proposals(write, block.block.header.height)
 }
 
 /// Values at the tip, their history, and which older history they make stale.

@@ -61,11 +61,15 @@ pub enum StoreError {
         /// The tip.
         tip: Height,
     },
-    /// Another block was proposed at this height.
-    #[error("height {height}: block {recorded} was proposed before, refusing to sign {offered}")]
+    /// Another block was proposed in this round.
+    #[error(
+        "height {height}, round {round}: block {recorded} was proposed before, refusing to sign {offered}"
+    )]
     SecondProposal {
         /// The height.
         height: Height,
+        /// The round.
+        round: u32,
         /// The block on disk.
         recorded: Hash,
         /// The other.

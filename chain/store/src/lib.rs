@@ -2,8 +2,8 @@
 //!
 //! Invariant: a block, its certificate, its events, the state after it and the tree's nodes become visible in one
 //! durable transaction, or not at all. Whoever ends the process, and whenever, [`Store::open`] finds the last committed
-//! block whole. What was proposed is on disk before it is signed ([`Store::record_proposal`]), so that no height is ever
-//! signed twice with different content. Sizes in bytes, versions of the tree are heights.
+//! block whole. What was proposed is on disk before it is signed ([`Store::record_proposal`]), so that no round of a height
+//! is ever signed twice with different content. Sizes in bytes, versions of the tree are heights.
 #![forbid(unsafe_code)]
 
 mod blocks;
@@ -19,6 +19,7 @@ mod tree;
 pub use blocks::StoredBlock;
 pub use commit::Prepared;
 pub use error::StoreError;
+pub use proposal::{MAX_UNDECIDED, Undecided};
 pub use snapshot::Snapshot;
 pub use store::{Options, Store};
 pub use tree::Proven;

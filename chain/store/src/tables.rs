@@ -28,8 +28,8 @@ pub(crate) const NODES: Bytes = TableDefinition::new("nodes");
 /// Height (big-endian), kind, key → nothing: an entry of [`NODES`] or [`HISTORY`] that no height from this one on needs.
 pub(crate) const STALE: Bytes = TableDefinition::new("stale");
 
-/// Height → SCALE of the block proposed there by this node, until it is committed.
-pub(crate) const PROPOSALS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("proposals");
+/// Height, round (both big-endian), block id → SCALE of [`crate::Undecided`], until the height is decided.
+pub(crate) const PROPOSALS: Bytes = TableDefinition::new("proposals");
 
 /// Name → SCALE of a fact about the store.
 pub(crate) const META: TableDefinition<'static, &'static str, &'static [u8]> = TableDefinition::new("meta");
@@ -46,6 +46,11 @@ pub(crate) const LAYOUT_VERSION: u32 = 3;
 /// Kinds of entries in [`STALE`].
 pub(crate) const STALE_NODE: u8 = 0;
 pub(crate) const STALE_VALUE: u8 = 1;
+
+/// Key in [`PROPOSALS`].
+pub(crate) fn proposal_key(height: u64, round: u32, id: &[u8; 32]) -> Vec<u8> {
+    [height.to_be_bytes().as_slice(), &round.to_be_bytes(), id].concat()
+}
 
 /// Key in [`HISTORY`].
 pub(crate) fn history_key(key_hash: &[u8; 32], height: u64) -> Vec<u8> {

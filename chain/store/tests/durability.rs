@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use acumen_chain_ledger::genesis::{GenesisTrack, GenesisValidator};
 use acumen_chain_ledger::{Changes, Genesis, Params, StateRead as _};
-use acumen_chain_store::{Options, Store, StoreError, StoredBlock};
+use acumen_chain_store::{MAX_UNDECIDED, Options, Store, StoreError, StoredBlock, Undecided};
 use acumen_protocol::{AccountId, Block, Certificate, ConsensusKeypair, Hash, Header, Height, TimestampMs};
 
 const CHILD: &str = "ACUMEN_STORE_TEST_DIR";
@@ -69,7 +69,7 @@ fn next_block(store: &Store) -> StoredBlock {
         events: Vec::new(),
         audit: None,
     };
-    store.record_proposal(&stored.block).unwrap();
+    store.record_proposal(&own(0, &stored.block)).unwrap();
     store.commit(&stored, prepared).unwrap();
     stored
 }
@@ -159,18 +159,56 @@ fn the_directory_has_one_user_and_one_chain() {
     assert_eq!(open(dir.path()).tip().height, Height::ZERO);
 }
 
+/// A block that this node has built for a round.
+fn own(round: u32, block: &Block) -> Undecided {
+    Undecided { round, pol_round: None, proposer: block.header.proposer, own: true, block: block.clone() }
+}
+
+fn unfinished(store: &Store, time: u64) -> Block {
+    let tip = store.tip();
+    let header = Header { height: Height::new(1), parent: tip.id(), time: TimestampMs::new(time), ..tip };
+    Block { header, transactions: Vec::new() }
+}
+
 #[test]
-fn a_second_proposal_at_a_height_is_refused() {
+fn a_second_own_proposal_of_a_round_is_refused_also_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let tip = store.tip();
-    let header = Header { height: Height::new(1), parent: tip.id(), time: TimestampMs::new(5), ..tip };
-    let mut block = Block { header, transactions: Vec::new() };
-    store.record_proposal(&block).unwrap();
-    store.record_proposal(&block).unwrap();
-    block.header.time = TimestampMs::new(6);
-    assert!(matches!(store.record_proposal(&block), Err(StoreError::SecondProposal { .. })));
+    let (block, second) = (unfinished(&store, 5), unfinished(&store, 6));
+    assert!(store.record_proposal(&own(0, &block)).unwrap());
+    assert!(store.record_proposal(&own(0, &block)).unwrap());
+    assert!(matches!(store.record_proposal(&own(0, &second)), Err(StoreError::SecondProposal { .. })));
     drop(store);
     let again = open(dir.path());
-    assert!(matches!(again.record_proposal(&block), Err(StoreError::SecondProposal { .. })));
+    assert_eq!(again.own_proposal(0).unwrap(), Some(block));
+    assert_eq!(again.own_proposal(1).unwrap(), None);
+    assert!(matches!(again.record_proposal(&own(0, &second)), Err(StoreError::SecondProposal { .. })));
+    assert!(again.record_proposal(&own(1, &second)).unwrap(), "another round may be about another block");
+}
+
+#[test]
+fn undecided_blocks_are_found_again_bounded_and_forgotten_with_their_height() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let foreign = |time| Undecided { own: false, ..own(0, &unfinished(&store, time)) };
+    for time in 0..MAX_UNDECIDED {
+        assert!(store.record_proposal(&foreign(5 + time)).unwrap());
+    }
+    assert!(!store.record_proposal(&foreign(1_000)).unwrap(), "one too many");
+    assert!(
+        store.record_proposal(&own(3, &unfinished(&store, 1_001))).unwrap(),
+        "an own one always has room"
+    );
+    // The same block, heard of from another node, stays this node's own.
+    let heard = Undecided { own: false, ..own(3, &unfinished(&store, 1_001)) };
+    assert!(store.record_proposal(&heard).unwrap());
+    assert!(store.own_proposal(3).unwrap().is_some());
+    drop(store);
+    let store = open(dir.path());
+    let limit = usize::try_from(MAX_UNDECIDED).unwrap();
+    assert_eq!(store.undecided().unwrap().len(), limit + 1);
+    let decided = next_block(&store);
+    assert!(store.undecided().unwrap().is_empty());
+    let late = store.record_proposal(&own(0, &decided.block));
+    assert!(matches!(late, Err(StoreError::NotNext { .. })), "{late:?}");
 }

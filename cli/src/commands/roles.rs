@@ -75,10 +75,7 @@ impl RoleConfig for acumen_chain_node::Config {
 
     /// Whether the chain can begin is told by the files that it names.
     fn verify(&self) -> Result<(), String> {
-        let files = acumen_chain_node::load_genesis(&self.genesis).map(drop);
-        files
-            .and_then(|()| acumen_chain_node::load_key(&self.consensus_key).map(drop))
-            .map_err(|e| e.to_string())
+        self.check().map_err(|error| error.to_string())
     }
 
     /// [`Self::verify`] has read them all.
