@@ -81,30 +81,24 @@ impl<'a> OldBonds<'a> {
 
 /// Walks two sorted rows together.
 pub(super) fn merge<A, B>(
-    mut new: impl Iterator<Item = (u16, A)>,
+    new: impl Iterator<Item = (u16, A)>,
     mut old: impl Iterator<Item = (u16, B)>,
     mut each: impl FnMut(u16, Option<A>, Option<B>),
 ) {
-    let (mut a, mut b) = (new.next(), old.next());
-    loop {
-        match (a.take(), b.take()) {
-            (Some((i, x)), Some((j, y))) if i == j => {
-                each(i, Some(x), Some(y));
-                (a, b) = (new.next(), old.next());
-            }
-            (Some((i, x)), Some((j, y))) if i < j => {
-                each(i, Some(x), None);
-                (a, b) = (new.next(), Some((j, y)));
-            }
-            (first, Some((j, y))) => {
-                each(j, None, Some(y));
-                (a, b) = (first, old.next());
-            }
-            (Some((i, x)), None) => {
-                each(i, Some(x), None);
-                a = new.next();
-            }
-            (None, None) => return,
+    let mut held = old.next();
+    for (i, x) in new {
+        while let Some((j, y)) = held.take_if(|&mut (j, _)| j < i) {
+            each(j, None, Some(y));
+            held = old.next();
         }
+        let same = held.take_if(|&mut (j, _)| j == i);
+        if same.is_some() {
+            held = old.next();
+        }
+        each(i, Some(x), same.map(|(_, y)| y));
+    }
+    while let Some((j, y)) = held {
+        each(j, None, Some(y));
+        held = old.next();
     }
 }

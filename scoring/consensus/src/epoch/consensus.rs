@@ -12,12 +12,12 @@ use super::median::{Electorate, Vote};
 use super::weights::{Row, Weights};
 use crate::share::{Share, at};
 
-/// Votes of a block: 64 KiB of them.
-const VOTES_PER_BLOCK: usize = 8_192;
+/// Votes of a block: 256 KiB of them.
+const VOTES_PER_BLOCK: usize = 65536;
 
 /// Fewest entries of a row in a block, on average: finding where they start costs about as much as
-/// reading eight.
-const ENTRIES_PER_ROW: usize = 8;
+/// reading ten.
+const ENTRIES_PER_ROW: usize = 64;
 
 /// Consensus per column, and the rank `Σ_i S_i · min(W_ij, C_j)`, not yet normalised.
 ///
@@ -60,6 +60,17 @@ impl Poll<'_> {
         self.voters.iter().map(|&voter| (voter, self.weights.row(usize::from(voter))))
     }
 
+    /// Votes of some columns, row by row: which of the columns, who, and the share.
+    fn each_vote(&self, columns: &Range<usize>, mut each: impl FnMut(usize, u16, Share)) {
+        for (voter, row) in self.rows() {
+            for (j, w) in row.within(columns).raw() {
+                if w > 0 {
+                    each(usize::from(j).wrapping_sub(columns.start), voter, row.share(w));
+                }
+            }
+        }
+    }
+
     /// Columns per block.
     fn block_width(&self) -> usize {
         let entries: usize = self.rows().map(|(_, row)| row.len()).sum();
@@ -79,30 +90,23 @@ struct Block {
 
 impl Block {
     fn load(&mut self, poll: &Poll<'_>, columns: Range<usize>) {
-        let entries = || {
-            let parts = poll.rows().map(|(voter, row)| (voter, row.within(&columns)));
-            parts.flat_map(|(voter, row)| {
-                let positive = row.raw().filter(|&(_, w)| w > 0);
-                positive.map(move |(j, w)| (voter, row, usize::from(j).wrapping_sub(columns.start), w))
-            })
-        };
         self.ends.clear();
         self.ends.resize(columns.len(), 0);
-        for (_, _, k, _) in entries() {
+        poll.each_vote(&columns, |k, _, _| {
             if let Some(count) = self.ends.get_mut(k) {
                 *count = count.wrapping_add(1);
             }
-        }
+        });
         let votes = counts_to_starts(&mut self.ends);
         self.votes.clear();
         self.votes.resize(votes, Vote::default());
-        for (voter, row, k, w) in entries() {
-            let Some(next) = self.ends.get_mut(k) else { continue };
+        poll.each_vote(&columns, |k, voter, value| {
+            let Some(next) = self.ends.get_mut(k) else { return };
             if let Some(vote) = self.votes.get_mut(*next) {
-                *vote = Vote::new(row.share(w), voter);
+                *vote = Vote::new(value, voter);
             }
             *next = next.wrapping_add(1);
-        }
+        });
     }
 
     fn count(&mut self, poll: &Poll<'_>, consensus: &mut [Share], ranks: &mut [Share]) {

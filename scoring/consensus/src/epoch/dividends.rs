@@ -1,7 +1,7 @@
 //! New bonds and the dividends they earn (step 11), in both forms of Yuma.
 
 use super::curve::Curve;
-use super::follow::{Market, averaged, shared};
+use super::follow::{Market, Targets, averaged, shared};
 use super::part::{Bonds, Part, maxima, totals};
 use super::tasks::{each, each_mut};
 use super::{bonds::OldBonds, liquid};
@@ -80,8 +80,10 @@ fn held_sums(old: &OldBonds<'_>, n: usize) -> Vec<u64> {
 
 fn bought_sums(market: &Market<'_>, stake: &[Share]) -> Vec<Share> {
     let mut sums = vec![Share::ZERO; market.n()];
+    let mut targets = Targets::new();
     for (i, &stake) in stake.iter().enumerate().filter(|&(_, &s)| s > Share::ZERO) {
-        for (j, weight) in market.targets(i, &mut Share::default()) {
+        market.targets(i, &mut targets);
+        for &(j, weight) in &targets {
             if let Some(cell) = sums.get_mut(usize::from(j)) {
                 *cell = cell.plus(weight.times(stake));
             }

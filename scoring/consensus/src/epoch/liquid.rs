@@ -12,22 +12,17 @@ const BATCH: usize = 512;
 /// New bonds. One without a present weight falls to zero at once, while a weight of zero lets it
 /// decay: upstream's sparse path, kept on purpose.
 pub(super) fn followed(market: &Market<'_>, curve: &Curve) -> Vec<Part> {
-    market.parts(|rows, part| {
-        let mut batch = Batch::default();
-        for i in rows {
-            let mut trust = Share::ZERO;
-            merge(market.targets(i, &mut trust), market.old.row(i), |j, new, bond| {
-                let Some(weight) = new else { return };
-                let bond = bond.map_or(Share::ZERO, Share::of_u16);
-                let distance = distance(at(market.consensus, j), weight, bond);
-                batch.push(Entry { column: j, weight, bond, alpha: curve.at_zero() }, distance);
-                if batch.entries.len() >= BATCH {
-                    batch.flush(curve, part);
-                }
-            });
-            batch.flush(curve, part);
-            part.end_row(trust);
-        }
+    market.parts(|i, targets, batch: &mut Batch, part| {
+        merge(targets.iter().copied(), market.old.row(i), |j, new, bond| {
+            let Some(weight) = new else { return };
+            let bond = bond.map_or(Share::ZERO, Share::of_u16);
+            let distance = distance(at(market.consensus, j), weight, bond);
+            batch.push(Entry { column: j, weight, bond, alpha: curve.at_zero() }, distance);
+            if batch.entries.len() >= BATCH {
+                batch.flush(curve, part);
+            }
+        });
+        batch.flush(curve, part);
     })
 }
 

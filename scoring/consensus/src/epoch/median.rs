@@ -10,7 +10,7 @@ use crate::share::{Share, at, normalize};
 const UID_BITS: u32 = 16;
 
 /// Votes that are sorted rather than divided further: the library sorts that few by insertion.
-const FEW: usize = 20;
+const FEW: usize = 8;
 
 /// Divisions before the rest is sorted. Random votes need about `2 log2(m)` at most; rows chosen to
 /// defeat the pivots then cost `m log m`, not `m²`.

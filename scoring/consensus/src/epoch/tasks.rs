@@ -8,10 +8,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 /// Fewest entries worth handing to another thread: some 50 µs of work, waking a thread costs about 5.
-const ENTRIES_PER_TASK: usize = 4_096;
+const ENTRIES_PER_TASK: usize = 8_192;
 
 /// Most ranges: enough to even out 8 threads.
-const MAX_TASKS: usize = 16;
+const MAX_TASKS: usize = 8;
 
 /// Rows in ranges of about equal work.
 pub(super) struct Tasks(Vec<Range<usize>>);

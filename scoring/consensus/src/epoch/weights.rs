@@ -87,8 +87,12 @@ pub(super) struct Row<'a> {
 impl<'a> Row<'a> {
     /// The entries whose uid lies in `columns`.
     pub(super) fn within(self, columns: &Range<usize>) -> Self {
-        let before = |end: usize| self.columns.partition_point(|&j| usize::from(j) < end);
-        let range = before(columns.start)..before(columns.end);
+        let first = self.columns.partition_point(|&j| usize::from(j) < columns.start);
+        let rest = self.columns.get(first..).unwrap_or_default();
+        // Each uid is named once: no more entries than columns.
+        let near = rest.get(..columns.len()).unwrap_or(rest);
+        let len = near.partition_point(|&j| usize::from(j) < columns.end);
+        let range = first..first.saturating_add(len);
         Self {
             columns: self.columns.get(range.clone()).unwrap_or_default(),
             values: self.values.get(range).unwrap_or_default(),
