@@ -10,6 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "acumen/inference/v1/inference.proto",
         "acumen/chain/v1/chain.proto",
         "acumen/validation/v1/validation.proto",
+        "inference/grpc_predict_v2.proto",
     ];
     for file in files {
         println!("cargo::rerun-if-changed={file}");

@@ -57,6 +57,21 @@ pub struct ModelConfig {
     /// Threads inside one operation of libtorch.
     #[serde(default = "defaults::threads")]
     pub threads: usize,
+    /// How often to look whether the model's files have changed, and load it again if so; 0: only at SIGHUP.
+    #[serde(default)]
+    pub watch_ms: u64,
+    /// A model from which nothing has come back for so long while somebody waits is replaced; 0: never.
+    #[serde(default = "defaults::hang_timeout_ms")]
+    pub hang_timeout_ms: u64,
+}
+
+impl ModelConfig {
+    /// The name in `/metrics`: the configured one, else the file's.
+    #[must_use]
+    pub fn served_name(&self) -> String {
+        let of_file = || self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        self.name.clone().unwrap_or_else(of_file)
+    }
 }
 
 /// Who may ask.
@@ -92,6 +107,16 @@ pub struct Limits {
     pub queue_tokens: usize,
     /// Requests that may wait for the model.
     pub queue_requests: usize,
+    /// Requests of one hotkey that may wait for the model.
+    pub queue_requests_per_hotkey: usize,
+    /// Tokens of contexts that are with the model at once; the others wait in the order of stake.
+    pub prefill_tokens: usize,
+    /// The longest wait that a request is let into the queue for.
+    pub max_wait_ms: u64,
+    /// Bytes of one text to tokenize.
+    pub max_text_bytes: usize,
+    /// Tokens of one generation.
+    pub max_new_tokens: u32,
     /// Positions that the sessions of all streams may hold (documents times the model's window).
     pub session_tokens: usize,
     /// Streams that a hotkey may open per second, whatever its stake.
@@ -119,6 +144,11 @@ impl Default for Limits {
             max_streams_per_hotkey: 32,
             queue_tokens: 1 << 20,
             queue_requests: 1_024,
+            queue_requests_per_hotkey: 256,
+            prefill_tokens: 8_192,
+            max_wait_ms: 10_000,
+            max_text_bytes: 1 << 18,
+            max_new_tokens: 4_096,
             session_tokens: 1 << 20,
             opens_per_second: 10.0,
             opens_per_second_per_kacu: 1.0,
@@ -137,6 +167,9 @@ mod defaults {
     }
     pub(super) const fn threads() -> usize {
         1
+    }
+    pub(super) const fn hang_timeout_ms() -> u64 {
+        120_000
     }
 }
 
@@ -220,6 +253,10 @@ impl Limits {
             ("limits.max_streams_per_hotkey", self.max_streams_per_hotkey),
             ("limits.queue_tokens", self.queue_tokens),
             ("limits.queue_requests", self.queue_requests),
+            ("limits.queue_requests_per_hotkey", self.queue_requests_per_hotkey),
+            ("limits.prefill_tokens", self.prefill_tokens),
+            ("limits.max_text_bytes", self.max_text_bytes),
+            ("limits.max_new_tokens", self.max_new_tokens as usize),
             ("limits.session_tokens", self.session_tokens),
         ];
         if let Some((field, _)) = counts.into_iter().find(|(_, count)| *count == 0) {

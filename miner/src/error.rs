@@ -35,6 +35,14 @@ pub enum Error {
     /// The model cannot be loaded.
     #[error("the model cannot be loaded: {0}")]
     Model(#[from] ModelError),
+    /// The model hangs again and again; each time its memory is lost.
+    #[error(
+        "the model has stopped answering {times} times: restart the miner, with another model if it goes on"
+    )]
+    Hangs {
+        /// How often.
+        times: u32,
+    },
     /// A server failed while it ran.
     #[error("the server on {address} failed: {reason}")]
     Serve {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::text;
 use crate::service::Shared;
 
 /// What OpenMetrics text calls itself.
@@ -29,10 +30,18 @@ pub(crate) async fn serve(
     axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
-async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    let page = shared.metrics.page(shared.slots.running(), &shared.model.load(), shared.is_ready());
+async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let (load, queue) = (shared.engine.load(), shared.admission.waiting());
+    let page = shared.metrics.page(shared.slots.running(), &load, &queue, shared.is_ready());
+    let open = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .any(|accept| accept.to_str().is_ok_and(|accept| accept.contains("application/openmetrics-text")));
     match page {
-        Ok(page) => ([(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response(),
+        Ok(page) if open => ([(header::CONTENT_TYPE, OPEN_METRICS)], page).into_response(),
+        Ok(page) => {
+            ([(header::CONTENT_TYPE, text::CONTENT_TYPE)], text::from_open_metrics(&page)).into_response()
+        }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }

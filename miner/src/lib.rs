@@ -7,10 +7,14 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`config`] | what an operator can set |
-//! | `server` | binds, serves, tells health, drains |
+//! | `server`, `grpc` | binds, serves, tells health, drains |
+//! | `doors` | what every signed call passes |
 //! | `opening`, `stream` | one Predict stream: its doors, then its steps |
-//! | `nonces` | used nonces on disk, many per commit |
+//! | `generate`, `unary` | generation; the calls with one answer |
+//! | `nonces` | used nonces: the window in memory, a mark on disk |
 //! | `access`, `rate`, `slots` | who may ask, how often, how much at once |
+//! | `admission` | the waiting queue: counted in tokens, ordered by stake |
+//! | `engine`, `supervisor`, `reload` | the model: loaded, replaced, revived |
 //! | [`chain`], `watch` | stakes from the chain and the endpoint published there |
 //! | `metrics`, `http` | Prometheus |
 //!
@@ -20,24 +24,36 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod admission;
 pub mod chain;
 pub mod config;
+mod deadline;
 mod distribution;
+mod doors;
+mod engine;
 pub mod error;
+mod generate;
+mod grpc;
+mod guard;
 mod health;
 mod http;
 mod metrics;
-mod model;
 mod nonces;
 mod opening;
 mod rate;
 mod refusal;
+mod reload;
 mod server;
 mod service;
 mod slots;
 mod stream;
+mod supervisor;
+mod text;
+mod trace;
+mod unary;
 mod watch;
 
 pub use config::Config;
 pub use error::Error;
+pub use reload::Reload;
 pub use server::{Miner, run};

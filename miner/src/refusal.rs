@@ -6,8 +6,9 @@ use acumen_models::{ModelError, ReplicaError};
 use acumen_proto::WireError;
 use acumen_protocol::auth::AuthError;
 use acumen_protocol::{AccountId, Nacu};
-use tonic::metadata::MetadataValue;
+use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
 
 /// Metadata key of the pause that a refusal asks for, in milliseconds.
 const RETRY_AFTER_MS: &str = "retry-after-ms";
@@ -45,6 +46,16 @@ pub(crate) enum Refusal {
     Draining,
     #[error("no step within {0:?}")]
     Idle(Duration),
+    #[error("the client did not read for {0:?}")]
+    Unread(Duration),
+    #[error("the waiting queue is full (`{limit}` is {allowed})")]
+    Queue { limit: &'static str, allowed: u64, retry_after: Duration },
+    #[error("the wait would be {} ms, {} ms are allowed", wait.as_millis(), allowed.as_millis())]
+    Wait { wait: Duration, allowed: Duration, retry_after: Duration },
+    #[error("the deadline has passed while the request waited for the model")]
+    Deadline,
+    #[error("{0}")]
+    Unsupported(String),
     #[error(transparent)]
     Model(#[from] ReplicaError),
 }
@@ -65,6 +76,11 @@ impl Refusal {
             Self::Loading => "loading",
             Self::Draining => "draining",
             Self::Idle(_) => "idle",
+            Self::Unread(_) => "unread",
+            Self::Queue { .. } => "queue",
+            Self::Wait { .. } => "wait",
+            Self::Deadline => "deadline",
+            Self::Unsupported(_) => "unsupported",
             Self::Model(ReplicaError::Overloaded { .. }) => "overload",
             Self::Model(_) => "model",
         }
@@ -75,12 +91,13 @@ impl Refusal {
         if let Self::Auth(error) = self {
             return acumen_proto::auth::status(error);
         }
-        let mut status = Status::new(self.code(), self.to_string());
-        if let Some(pause) = self.retry_after() {
-            let milliseconds = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-            status.metadata_mut().insert(RETRY_AFTER_MS, MetadataValue::from(milliseconds));
-        }
-        status
+        let Some(pause) = self.retry_after() else { return Status::new(self.code(), self.to_string()) };
+        // Ours is easy to read, `google.rpc.RetryInfo` is what gRPC libraries know.
+        let milliseconds = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        let mut metadata = MetadataMap::new();
+        metadata.insert(RETRY_AFTER_MS, MetadataValue::from(milliseconds));
+        let details = ErrorDetails::with_retry_info(Some(pause));
+        Status::with_error_details_and_metadata(self.code(), self.to_string(), details, metadata)
     }
 
     const fn code(&self) -> Code {
@@ -91,11 +108,16 @@ impl Refusal {
             | Self::OpenedTwice
             | Self::Limit { .. }
             | Self::TokenCount { .. } => Code::InvalidArgument,
-            Self::OpeningTimeout(_) | Self::Idle(_) => Code::DeadlineExceeded,
-            Self::Stake { .. } => Code::PermissionDenied,
-            Self::RateLimit { .. } | Self::Slots { .. } | Self::Model(ReplicaError::Overloaded { .. }) => {
-                Code::ResourceExhausted
+            Self::OpeningTimeout(_) | Self::Idle(_) | Self::Unread(_) | Self::Deadline => {
+                Code::DeadlineExceeded
             }
+            Self::Unsupported(_) => Code::Unimplemented,
+            Self::Stake { .. } => Code::PermissionDenied,
+            Self::RateLimit { .. }
+            | Self::Slots { .. }
+            | Self::Queue { .. }
+            | Self::Wait { .. }
+            | Self::Model(ReplicaError::Overloaded { .. }) => Code::ResourceExhausted,
             Self::StakeUnknown { .. } | Self::Loading | Self::Draining => Code::Unavailable,
             Self::Model(error) => model_code(error),
         }
@@ -103,7 +125,10 @@ impl Refusal {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimit { retry_after } | Self::Slots { retry_after, .. } => Some(*retry_after),
+            Self::RateLimit { retry_after }
+            | Self::Slots { retry_after, .. }
+            | Self::Queue { retry_after, .. }
+            | Self::Wait { retry_after, .. } => Some(*retry_after),
             Self::Model(ReplicaError::Overloaded { retry_after_ms }) => {
                 Some(Duration::from_millis(*retry_after_ms))
             }

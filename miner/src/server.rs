@@ -1,49 +1,38 @@
 //! Binds, loads, serves, drains.
 //!
 //! Life: listening and NOT_SERVING → the model has loaded, SERVING → order to stop, NOT_SERVING: no new streams, running
-//! ones go on for `drain_timeout_ms` → what still runs is ended → closed. Both addresses are bound before anything else,
+//! ones go on for `drain_timeout_ms` → what still runs is ended → closed. All addresses are bound before anything else,
 //! so that a busy port is found at once.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acumen_models::{LanguageModel, LoadOptions, ModelError, Replica, ReplicaLimits};
-use acumen_proto::inference::MAX_MESSAGE_BYTES;
-use acumen_proto::inference_v1::inference_server::InferenceServer;
+use acumen_models::{LanguageModel, LoadOptions, ModelError};
 use acumen_protocol::{Hash, Keypair, TrackId};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::server::HealthReporter;
 
 use crate::access::{Access, Lookup};
+use crate::admission::Admission;
 use crate::chain::{ChainView, NodeView};
-use crate::config::{Config, Limits};
+use crate::config::Config;
+use crate::engine::EngineSlot;
 use crate::metrics::Metrics;
-use crate::model::ModelSlot;
 use crate::nonces::NonceStore;
 use crate::rate::RateLimiter;
-use crate::service::{Service, Shared};
+use crate::reload::Reload;
+use crate::service::Shared;
 use crate::slots::Slots;
+use crate::supervisor::Supervisor;
 use crate::watch::Watch;
-use crate::{Error, health, http};
+use crate::{Error, grpc, health, http};
 
-/// A client that sends nothing is asked for a sign of life this often; without one its streams end.
-const KEEPALIVE: Duration = Duration::from_secs(20);
-
-/// Flow-control window per stream, in bytes: a question or an answer rarely needs more.
-const STREAM_WINDOW_BYTES: u32 = 1 << 20;
-
-/// Room on a connection for info, load, health and reflection beside the streams.
-const EXTRA_STREAMS: u32 = 32;
-
-/// How long connections may take to close after the last stream has ended.
+/// How long connections and the model's thread may take to end after the last stream has.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Most bytes of a token id (a protobuf varint).
-const TOKEN_BYTES: usize = 5;
 
 /// A miner that listens and does not answer yet.
 #[derive(Debug)]
@@ -52,6 +41,7 @@ pub struct Miner {
     hotkey: Keypair,
     listener: TcpListener,
     metrics_listener: Option<TcpListener>,
+    reload: Reload,
 }
 
 impl Miner {
@@ -66,7 +56,7 @@ impl Miner {
             Some(address) => Some(bind(address, "metrics_listen").await?),
             None => None,
         };
-        Ok(Self { config, hotkey, listener, metrics_listener })
+        Ok(Self { config, hotkey, listener, metrics_listener, reload: Reload::default() })
     }
 
     /// The bound address: with port 0 configured, the one that the system chose.
@@ -81,7 +71,14 @@ impl Miner {
         self.metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
-    /// Loads the model with `loader`, keeps in step with `chain` and serves until `shutdown`, then drains.
+    /// A way to have the model loaded again.
+    #[must_use]
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
+    }
+
+    /// Loads the model with `loader`, keeps in step with `chain` and serves until `shutdown`, then drains. `loader` is
+    /// called again for each reload, and after a panic of the model.
     ///
     /// # Errors
     /// What ends a miner: see [`Error`].
@@ -100,16 +97,14 @@ impl Miner {
 
         let address = self.address();
         let metrics_address = self.metrics_address();
-        let grpc = serve_grpc(self.listener, Arc::clone(&shared), health_service);
+        let grpc = grpc::serve(self.listener, Arc::clone(&shared), health_service);
         let mut grpc = tokio::spawn(grpc);
         let mut pages = tokio::spawn(pages(self.metrics_listener, Arc::clone(&shared), stop.clone()));
+        let supervisor = Supervisor::new(Arc::clone(&shared), &self.config, self.reload, loader);
 
         let result = tokio::select! {
-            result = live(&self.config, &shared, chain, lookups, loader, (reporter, &tasks, &stop)) => {
-                match result {
-                    Ok(()) => { shutdown.cancelled().await; Ok(()) }
-                    Err(error) => Err(error),
-                }
+            result = live(&self.config, &shared, (chain, lookups), supervisor, (reporter, &tasks, &stop)) => {
+                result
             }
             () = shutdown.cancelled() => Ok(()),
             ended = &mut grpc => Err(failed(address, ended)),
@@ -122,9 +117,9 @@ impl Miner {
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, async { (tasks.wait().await, (&mut grpc).await) }).await;
         grpc.abort();
         pages.abort();
-        let model = shared.model.empty();
-        // Both wait for a thread: the model's for its last forward pass, the store's for its last commit.
-        let _ = tokio::task::spawn_blocking(move || drop((model, store))).await;
+        drop(shared.engine.empty());
+        // Waits for the last commit of the store.
+        let _ = tokio::task::spawn_blocking(move || drop(store)).await;
         result
     }
 
@@ -143,8 +138,10 @@ impl Miner {
             rate: RateLimiter::new(&config.limits),
             slots: Slots::new(&config.limits),
             nonces: store.handle(),
-            model: ModelSlot::default(),
-            metrics: Metrics::new(),
+            opens_at: store.opens_at(),
+            admission: Admission::new(&config.limits),
+            engine: EngineSlot::default(),
+            metrics: Metrics::new(&config.model.served_name()),
             draining: CancellationToken::new(),
             kill: CancellationToken::new(),
             streams: TaskTracker::new(),
@@ -153,33 +150,35 @@ impl Miner {
     }
 }
 
-/// Loads the model, opens the doors and starts what runs beside the server.
+/// Loads the model, opens the doors, starts what runs beside the server and looks after the model.
 async fn live<C: ChainView>(
     config: &Config,
     shared: &Arc<Shared>,
-    chain: C,
-    lookups: tokio::sync::mpsc::Receiver<Lookup>,
-    loader: impl FnMut() -> Result<Box<dyn LanguageModel>, ModelError> + Send + 'static,
+    (chain, lookups): (C, tokio::sync::mpsc::Receiver<Lookup>),
+    supervisor: Supervisor,
     (reporter, tasks, stop): (HealthReporter, &TaskTracker, &CancellationToken),
 ) -> Result<(), Error> {
-    let limits = replica_limits(&config.limits);
-    let loading = tokio::task::spawn_blocking(move || Replica::spawn(loader, limits));
-    let replica = loading.await.map_err(|error| ModelError::Panicked(error.to_string()))??;
-    let digest = Hash(replica.info().digest);
-    tracing::info!(model = replica.info().name, %digest, hotkey = %shared.account, "model loaded");
-    shared.model.fill(replica);
+    let digest = supervisor.start().await?;
     tasks.spawn(health::report(Arc::clone(shared), reporter, stop.clone()));
+    let (published, endpoint) = watch::channel(config.endpoint(digest)?);
     let watch = Watch {
         chain,
         access: Arc::clone(&shared.access),
         lookups,
         hotkey: shared.account,
         track: config.track,
-        endpoint: config.endpoint(digest)?,
+        endpoint,
         every: Duration::from_millis(config.chain_refresh_ms.max(1)),
     };
     tasks.spawn(watch.run(stop.clone()));
-    Ok(())
+    let config = config.clone();
+    let publish = move |digest: Hash| {
+        // The URL was good at the start, so it is now; without a watcher there is nobody to tell.
+        if let Ok(endpoint) = config.endpoint(digest) {
+            let _ = published.send(endpoint);
+        }
+    };
+    supervisor.run(publish).await
 }
 
 /// Takes no new streams, lets the running ones finish, then ends them.
@@ -195,42 +194,6 @@ async fn drain(shared: &Shared) {
     shared.kill.cancel();
     // They end at their next poll; a client that does not read cannot hold the process.
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, shared.streams.wait()).await;
-}
-
-async fn serve_grpc(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    health: tonic_health::pb::health_server::HealthServer<impl tonic_health::pb::health_server::Health>,
-) -> Result<(), String> {
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(acumen_proto::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(|error| error.to_string())?;
-    let draining = shared.draining.clone();
-    let streams = u32::try_from(shared.limits.max_streams).unwrap_or(u32::MAX);
-    let inference = InferenceServer::new(Service(Arc::clone(&shared)))
-        .max_decoding_message_size(largest_question(&shared.limits))
-        .max_encoding_message_size(MAX_MESSAGE_BYTES);
-    tonic::transport::Server::builder()
-        .max_concurrent_streams(Some(streams.saturating_add(EXTRA_STREAMS)))
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .add_service(inference)
-        .add_service(health)
-        .add_service(reflection)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            draining.cancelled_owned(),
-        )
-        .await
-        .map_err(|error| error.to_string())
-}
-
-/// The largest message that can pass the limits: a stranger cannot make the miner buffer more before it is known.
-fn largest_question(limits: &Limits) -> usize {
-    let document = limits.max_context_tokens.saturating_mul(TOKEN_BYTES).saturating_add(16);
-    document.saturating_mul(limits.max_documents).saturating_add(4_096).min(MAX_MESSAGE_BYTES)
 }
 
 async fn pages(
@@ -256,21 +219,12 @@ fn failed(address: SocketAddr, ended: Result<Result<(), String>, tokio::task::Jo
     Error::Serve { address, reason }
 }
 
-const fn replica_limits(limits: &Limits) -> ReplicaLimits {
-    ReplicaLimits {
-        waiting_tokens: limits.queue_tokens,
-        waiting_requests: limits.queue_requests,
-        session_tokens: limits.session_tokens,
-        retry_after_ms: limits.retry_after_ms,
-    }
-}
-
 async fn bind(address: SocketAddr, field: &'static str) -> Result<TcpListener, Error> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| Error::Bind { address, field, reason: error.to_string() })
 }
 
-/// Runs a miner as configured, with `hotkey`, until `shutdown`.
+/// Runs a miner as configured, with `hotkey`, until `shutdown`. SIGHUP loads the model again.
 ///
 /// # Errors
 /// What ends a miner: see [`Error`].
@@ -283,6 +237,9 @@ pub async fn run(config: Config, hotkey: Keypair, shutdown: CancellationToken) -
         LoadOptions { threads: Some(config.model.threads), ..LoadOptions::default() },
     );
     let loader = move || acumen_models::load(&path, &options);
+    let hangups = miner.reload.clone().on_hangup();
     tracing::info!(address = %miner.address(), "miner listens");
-    miner.serve(chain, loader, shutdown).await
+    let result = miner.serve(chain, loader, shutdown).await;
+    hangups.abort();
+    result
 }

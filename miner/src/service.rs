@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use acumen_models::Replica;
 use acumen_proto::inference_v1 as wire;
 use acumen_proto::inference_v1::inference_server::Inference;
 use acumen_protocol::{AccountId, Keypair};
@@ -13,14 +12,16 @@ use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::access::Access;
+use crate::admission::Admission;
 use crate::config::Limits;
+use crate::doors::now_ns;
+use crate::engine::{Engine, EngineSlot};
 use crate::metrics::Metrics;
-use crate::model::ModelSlot;
 use crate::nonces::Nonces;
 use crate::rate::RateLimiter;
 use crate::refusal::Refusal;
 use crate::slots::Slots;
-use crate::{opening, stream};
+use crate::{generate, opening, stream, unary};
 
 /// What all requests share.
 #[derive(Debug)]
@@ -33,7 +34,10 @@ pub(crate) struct Shared {
     pub(crate) rate: RateLimiter,
     pub(crate) slots: Slots,
     pub(crate) nonces: Nonces,
-    pub(crate) model: ModelSlot,
+    /// Nanoseconds since the Unix epoch before which every nonce counts as used: nothing can be asked until then.
+    pub(crate) opens_at: u64,
+    pub(crate) admission: Admission,
+    pub(crate) engine: EngineSlot,
     pub(crate) metrics: Metrics,
     /// Cancelled when no new stream is taken any more.
     pub(crate) draining: CancellationToken,
@@ -46,7 +50,19 @@ pub(crate) struct Shared {
 impl Shared {
     /// Whether a question would be taken now.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.draining.is_cancelled() && self.model.ready().is_ok()
+        !self.draining.is_cancelled() && self.is_open() && self.engine.ready().is_ok()
+    }
+
+    /// Whether a nonce of now can be told from a used one: false for some seconds after a crash.
+    pub(crate) fn is_open(&self) -> bool {
+        now_ns() >= self.opens_at
+    }
+
+    /// Counts and logs a refusal and makes its status.
+    pub(crate) fn refuse(&self, refusal: &Refusal) -> Status {
+        self.metrics.refuse(refusal.label());
+        tracing::debug!(reason = refusal.label(), %refusal, "refused");
+        refusal.status()
     }
 }
 
@@ -54,34 +70,37 @@ impl Shared {
 #[derive(Clone, Debug)]
 pub(crate) struct Service(pub(crate) Arc<Shared>);
 
-/// The answers of one stream.
+/// The answers of one Predict stream.
 pub(crate) type Answers = Pin<Box<dyn Stream<Item = Result<wire::PredictResponse, Status>> + Send>>;
+
+/// The tokens of one generation.
+pub(crate) type Tokens = Pin<Box<dyn Stream<Item = Result<wire::GenerateResponse, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl Inference for Service {
     type PredictStream = Answers;
+    type GenerateStream = Tokens;
 
     async fn get_info(
         &self,
         _: Request<wire::GetInfoRequest>,
     ) -> Result<Response<wire::GetInfoResponse>, Status> {
-        let replica = self.0.model.get().ok_or_else(|| Refusal::Loading.status())?;
-        Ok(Response::new(info(&self.0, &replica)))
+        let engine = self.0.engine.get().ok_or_else(|| Refusal::Loading.status())?;
+        Ok(Response::new(info(&self.0, &engine)))
     }
 
     async fn get_load(
         &self,
         _: Request<wire::GetLoadRequest>,
     ) -> Result<Response<wire::GetLoadResponse>, Status> {
-        let load = self.0.model.load();
-        let wait = self.0.metrics.estimated_wait(&load).as_millis();
+        let (load, queue) = (self.0.engine.load(), self.0.admission.waiting());
         Ok(Response::new(wire::GetLoadResponse {
             running: small(self.0.slots.running()),
-            waiting: small(load.waiting),
-            waiting_tokens: load.waiting_tokens as u64,
+            waiting: small(load.waiting + queue.requests),
+            waiting_tokens: queue.tokens + load.waiting_tokens as u64,
             kv_used: load.kv_used as u64,
             kv_total: load.kv_total as u64,
-            estimated_wait_ms: u64::try_from(wait).unwrap_or(u64::MAX),
+            estimated_wait_ms: u64::try_from(queue.estimate.as_millis()).unwrap_or(u64::MAX),
         }))
     }
 
@@ -90,17 +109,42 @@ impl Inference for Service {
         request: Request<Streaming<wire::PredictRequest>>,
     ) -> Result<Response<Answers>, Status> {
         let opened = Box::pin(opening::open(Arc::clone(&self.0), request)).await;
-        let (first, running) = opened.map_err(|refusal| {
-            self.0.metrics.refuse(refusal.label());
-            tracing::debug!(reason = refusal.label(), %refusal, "question refused");
-            refusal.status()
-        })?;
+        let (first, running) = opened.map_err(|refusal| self.0.refuse(&refusal))?;
         Ok(Response::new(stream::answers(first, running)))
+    }
+
+    async fn generate(&self, request: Request<wire::GenerateRequest>) -> Result<Response<Tokens>, Status> {
+        let started = Box::pin(generate::start(Arc::clone(&self.0), request)).await;
+        started.map(Response::new).map_err(|refusal| self.0.refuse(&refusal))
+    }
+
+    async fn tokenize(
+        &self,
+        request: Request<wire::TokenizeRequest>,
+    ) -> Result<Response<wire::TokenizeResponse>, Status> {
+        unary::answer(&self.0, unary::tokenize(&self.0, request).await)
+    }
+
+    async fn detokenize(
+        &self,
+        request: Request<wire::DetokenizeRequest>,
+    ) -> Result<Response<wire::DetokenizeResponse>, Status> {
+        unary::answer(&self.0, unary::detokenize(&self.0, request).await)
+    }
+
+    async fn embed(
+        &self,
+        request: Request<wire::EmbedRequest>,
+    ) -> Result<Response<wire::EmbedResponse>, Status> {
+        unary::answer(&self.0, unary::embed(&self.0, request).await)
     }
 }
 
-fn info(shared: &Shared, replica: &Replica) -> wire::GetInfoResponse {
-    let info = replica.info();
+fn info(shared: &Shared, engine: &Engine) -> wire::GetInfoResponse {
+    let info = engine.info();
+    let text = crate::text::Text::of(engine).is_ok();
+    let methods =
+        ["Predict", "Generate"].into_iter().chain(["Tokenize", "Detokenize"].into_iter().filter(|_| text));
     wire::GetInfoResponse {
         hotkey: shared.account.to_string(),
         model: shared.model_name.clone().unwrap_or_else(|| info.name.clone()),
@@ -112,6 +156,10 @@ fn info(shared: &Shared, replica: &Replica) -> wire::GetInfoResponse {
         tokenizer: info.tokenizer.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         max_documents: small(shared.limits.max_documents),
+        methods: methods.map(ToOwned::to_owned).collect(),
+        format: info.format.clone(),
+        max_context_tokens: small(shared.limits.max_context_tokens),
+        generation: engine.generation(),
     }
 }
 

@@ -6,61 +6,26 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use acumen_models::{LogProbs, SessionHandle};
+use acumen_models::LogProbs;
 use acumen_proto::inference::{self, ClientMessage};
 use acumen_proto::inference_v1 as wire;
 use acumen_protocol::ConsensusPublic;
 use acumen_protocol::session::{Direction, Transcript};
 use futures::{StreamExt as _, stream};
-use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::{Status, Streaming};
 
 use crate::distribution;
-use crate::opening::check_tokens;
+use crate::doors::{check_tokens, seal};
+use crate::engine::EngineSession;
+use crate::guard::Guard;
 use crate::refusal::Refusal;
-use crate::service::{Answers, Shared};
-use crate::slots::Slot;
-
-/// What a stream holds from admission to its end, and how it ended.
-#[derive(Debug)]
-pub(crate) struct Guard {
-    shared: Arc<Shared>,
-    started: Instant,
-    finished: &'static str,
-    /// Held for their drop.
-    _slot: Slot,
-    _tracked: TaskTrackerToken,
-}
-
-impl Guard {
-    pub(crate) const fn new(
-        shared: Arc<Shared>,
-        slot: Slot,
-        tracked: TaskTrackerToken,
-        started: Instant,
-    ) -> Self {
-        // Unless somebody says otherwise, the client has gone away.
-        Self { shared, started, finished: "abort", _slot: slot, _tracked: tracked }
-    }
-
-    /// Notes that the stream ends with an error of ours or a fault of the client's.
-    pub(crate) const fn fail(&mut self) {
-        self.finished = "error";
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.shared.metrics.whole.observe(self.started.elapsed().as_secs_f64());
-        self.shared.metrics.finish(self.finished);
-    }
-}
+use crate::service::Answers;
 
 /// One running stream. The guard is dropped last: when it says that the stream has ended, nothing is left of it.
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) incoming: Streaming<wire::PredictRequest>,
-    pub(crate) session: SessionHandle,
+    pub(crate) session: EngineSession,
     pub(crate) session_key: ConsensusPublic,
     pub(crate) transcript: Transcript,
     pub(crate) documents: usize,
@@ -85,7 +50,7 @@ pub(crate) fn answers(first: wire::PredictResponse, running: Running) -> Answers
 impl Running {
     /// The answer to the next step; `None` at the client's end of the stream.
     async fn next(&mut self) -> Result<Option<wire::PredictResponse>, Status> {
-        let shared = Arc::clone(&self.guard.shared);
+        let shared = Arc::clone(&self.guard.shared());
         let result = tokio::select! {
             () = shared.kill.cancelled() => Err(Refusal::Draining),
             result = self.step() => result,
@@ -98,12 +63,12 @@ impl Running {
     }
 
     async fn step(&mut self) -> Result<Option<wire::PredictResponse>, Refusal> {
-        let limit = Duration::from_millis(self.guard.shared.limits.idle_timeout_ms);
+        let limit = Duration::from_millis(self.guard.shared().limits.idle_timeout_ms);
         let received = tokio::time::timeout(limit, self.incoming.message()).await;
         let message = match received.map_err(|_| Refusal::Idle(limit))? {
             Ok(Some(message)) => message,
             Ok(None) => {
-                self.guard.finished = "stop";
+                self.guard.end("stop");
                 return Ok(None);
             }
             // The client has gone away: there is nobody to tell.
@@ -112,8 +77,7 @@ impl Running {
         let started = Instant::now();
         let tokens = self.check(message)?;
         let logprobs = self.session.advance(tokens).await?;
-        let metrics = &self.guard.shared.metrics;
-        metrics.answered(started.elapsed());
+        let metrics = &self.guard.shared().metrics;
         metrics.next.observe(started.elapsed().as_secs_f64());
         Ok(Some(self.seal(logprobs)))
     }
@@ -137,11 +101,10 @@ impl Running {
 
     /// Makes the answer and signs the conversation that includes it.
     pub(crate) fn seal(&mut self, logprobs: Vec<LogProbs>) -> wire::PredictResponse {
-        self.guard.shared.metrics.predictions.inc_by(logprobs.len() as u64);
+        let shared = Arc::clone(self.guard.shared());
+        shared.metrics.predictions.inc_by(logprobs.len() as u64);
         let distributions = logprobs.into_iter().map(|row| distribution::to_wire(row, self.top_k)).collect();
-        let mut response = wire::PredictResponse { distributions, receipt: Vec::new() };
-        self.transcript = self.transcript.absorb(Direction::Miner, &inference::response_bytes(&response));
-        response.receipt = self.transcript.receipt(&self.guard.shared.hotkey).0.to_vec();
-        response
+        let response = wire::PredictResponse { distributions, receipt: Vec::new() };
+        seal(&shared, &mut self.transcript, response)
     }
 }

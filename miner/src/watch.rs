@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use acumen_protocol::AccountId;
 use acumen_protocol::call::Endpoint;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +25,8 @@ pub(crate) struct Watch<C> {
     pub(crate) lookups: mpsc::Receiver<Lookup>,
     pub(crate) hotkey: AccountId,
     pub(crate) track: u16,
-    pub(crate) endpoint: Endpoint,
+    /// What to publish; it changes with the model.
+    pub(crate) endpoint: watch::Receiver<Endpoint>,
     pub(crate) every: Duration,
 }
 
@@ -44,6 +45,7 @@ impl<C: ChainView> Watch<C> {
                         result = self.refresh() => complaint.about(result, Instant::now()),
                     }
                 }
+                Ok(()) = self.endpoint.changed() => ticks.reset_immediately(),
                 Some((hotkey, reply)) = self.lookups.recv() => {
                     if let Some(stake) = self.look_up(hotkey).await {
                         // A sender that has gone needs no answer.
@@ -80,11 +82,12 @@ impl<C: ChainView> Watch<C> {
     }
 
     async fn publish(&self, me: &Neuron) -> Result<(), ChainError> {
-        if me.endpoint.as_ref() == Some(&self.endpoint) {
+        let endpoint = self.endpoint.borrow().clone();
+        if me.endpoint.as_ref() == Some(&endpoint) {
             return Ok(());
         }
-        self.chain.publish(self.endpoint.clone()).await?;
-        tracing::info!(url = self.endpoint.url(), model = %self.endpoint.model, "endpoint published");
+        self.chain.publish(endpoint.clone()).await?;
+        tracing::info!(url = endpoint.url(), model = %endpoint.model, "endpoint published");
         Ok(())
     }
 }

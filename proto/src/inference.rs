@@ -9,6 +9,12 @@ use prost::Message as _;
 use crate::error::bytes;
 use crate::{WireError, inference_v1 as wire};
 
+mod answer;
+mod generate;
+
+pub use answer::{Answer, Finish};
+pub use generate::{Generate, MAX_STOP_IDS, Prompt};
+
 /// Most documents in one stream: bounds one forward pass.
 pub const MAX_DOCUMENTS: usize = 256;
 

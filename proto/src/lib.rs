@@ -20,6 +20,9 @@ mod generated {
     pub mod chain {
         tonic::include_proto!("acumen.chain.v1");
     }
+    pub mod kserve {
+        tonic::include_proto!("inference");
+    }
     pub mod validation {
         tonic::include_proto!("acumen.validation.v1");
     }
@@ -27,6 +30,7 @@ mod generated {
 
 pub use generated::chain as chain_v1;
 pub use generated::inference as inference_v1;
+pub use generated::kserve as kserve_v2;
 pub use generated::validation as validation_v1;
 
 /// Descriptors of all packages, for gRPC reflection.
@@ -34,3 +38,11 @@ pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "
 
 /// gRPC path of the Predict stream: part of what a request's signature covers.
 pub const PREDICT_PATH: &str = "/acumen.inference.v1.Inference/Predict";
+/// gRPC path of Generate.
+pub const GENERATE_PATH: &str = "/acumen.inference.v1.Inference/Generate";
+/// gRPC path of Tokenize.
+pub const TOKENIZE_PATH: &str = "/acumen.inference.v1.Inference/Tokenize";
+/// gRPC path of Detokenize.
+pub const DETOKENIZE_PATH: &str = "/acumen.inference.v1.Inference/Detokenize";
+/// gRPC path of Embed.
+pub const EMBED_PATH: &str = "/acumen.inference.v1.Inference/Embed";

@@ -104,6 +104,32 @@ impl TestMiner {
 #[async_trait]
 impl Inference for Server {
     type PredictStream = BoxStream<'static, Result<PredictResponse, Status>>;
+    type GenerateStream = tonic::codegen::BoxStream<wire::GenerateResponse>;
+
+    async fn generate(
+        &self,
+        _: Request<wire::GenerateRequest>,
+    ) -> Result<Response<Self::GenerateStream>, Status> {
+        Err(Status::unimplemented("only predictions"))
+    }
+
+    async fn tokenize(
+        &self,
+        _: Request<wire::TokenizeRequest>,
+    ) -> Result<Response<wire::TokenizeResponse>, Status> {
+        Err(Status::unimplemented("only predictions"))
+    }
+
+    async fn detokenize(
+        &self,
+        _: Request<wire::DetokenizeRequest>,
+    ) -> Result<Response<wire::DetokenizeResponse>, Status> {
+        Err(Status::unimplemented("only predictions"))
+    }
+
+    async fn embed(&self, _: Request<wire::EmbedRequest>) -> Result<Response<wire::EmbedResponse>, Status> {
+        Err(Status::unimplemented("only predictions"))
+    }
 
     async fn get_info(
         &self,

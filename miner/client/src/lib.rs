@@ -2,13 +2,15 @@
 //!
 //! [`MinerClient`] is one lazy HTTP/2 connection to one miner, cheap to clone. [`MinerClient::open`] starts a Predict
 //! stream ([`PredictSession`]): contexts out, one distribution per document back, then a token per document out, and so
-//! on. Every opening is signed by the asker's hotkey, every later message by a session key, and every answer must carry
+//! on. [`MinerClient::generate`] has the miner choose the tokens instead ([`Generation`]). Every opening is signed by the asker's hotkey, every later message by a session key, and every answer must carry
 //! the miner's receipt over the whole conversation so far (docs/spec/auth.md, docs/spec/stream.md).
 //!
 //! Invariant: a distribution that this crate returns came from the miner's hotkey, in answer to exactly the messages
 //! that were sent, before the deadline. Whether it *is* a distribution is for `scoring/value` to judge.
 
+mod calls;
 mod error;
+mod generation;
 mod nonce;
 mod report;
 mod session;
@@ -21,9 +23,11 @@ use acumen_proto::inference_v1 as wire;
 use acumen_proto::inference_v1::inference_client::InferenceClient;
 use acumen_protocol::call::Endpoint;
 use acumen_protocol::{AccountId, Keypair};
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 
 pub use error::ClientError;
+pub use generation::{End, GeneratedToken, Generation};
 pub use report::{LoadReport, MinerInfo};
 pub use session::PredictSession;
 
@@ -59,6 +63,7 @@ pub struct MinerClient {
     miner: AccountId,
     key: Arc<Keypair>,
     options: Arc<ClientOptions>,
+    request_id: Option<MetadataValue<Ascii>>,
 }
 
 impl MinerClient {
@@ -90,7 +95,7 @@ impl MinerClient {
         let inner = InferenceClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
-        Ok(Self { inner, miner, key, options: Arc::new(options) })
+        Ok(Self { inner, miner, key, options: Arc::new(options), request_id: None })
     }
 
     /// The miner that is asked.

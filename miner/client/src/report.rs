@@ -8,6 +8,9 @@ use acumen_protocol::{AccountId, Hash};
 /// Longest text field that is kept, in characters: the miner chose it.
 const MAX_TEXT_CHARS: usize = 100;
 
+/// Most names of methods that are kept.
+const MAX_METHODS: usize = 16;
+
 /// What is served, and by whom. Unsigned: a hint, never a proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MinerInfo {
@@ -31,6 +34,10 @@ pub struct MinerInfo {
     pub version: String,
     /// Most documents in one stream.
     pub max_documents: u32,
+    /// Methods that the model can answer.
+    pub methods: Vec<String>,
+    /// Counts the models loaded since the miner's start.
+    pub generation: u64,
 }
 
 impl TryFrom<wire::GetInfoResponse> for MinerInfo {
@@ -50,6 +57,8 @@ impl TryFrom<wire::GetInfoResponse> for MinerInfo {
             tokenizer: cut(&info.tokenizer),
             version: cut(&info.version),
             max_documents: info.max_documents,
+            methods: info.methods.iter().take(MAX_METHODS).map(|method| cut(method)).collect(),
+            generation: info.generation,
         })
     }
 }

@@ -4,16 +4,16 @@
 //! is closed, because client and miner may no longer agree on the transcript.
 
 use acumen_proto::inference::{self, Distribution, Open};
-use acumen_proto::{PREDICT_PATH, WireError, auth, inference_v1 as wire};
-use acumen_protocol::auth::AuthHeaders;
+use acumen_proto::{PREDICT_PATH, WireError, inference_v1 as wire};
 use acumen_protocol::session::{Direction, Transcript};
 use acumen_protocol::{AccountId, ConsensusKeypair};
 use rand::TryRngCore as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Streaming};
+use tonic::Streaming;
 
-use crate::{ClientError, MinerClient, nonce};
+use crate::calls::verify;
+use crate::{ClientError, MinerClient};
 
 /// Messages that may wait to be sent: the protocol is lock-step, so there is never more than one.
 const OUTGOING: usize = 1;
@@ -42,19 +42,16 @@ pub(crate) async fn open(
     let key = session_key()?;
     let message = inference::open_message(Open { session_key: key.public(), contexts, top_k });
     let bytes = inference::request_bytes(&message);
-    let headers = AuthHeaders::sign(&client.key, client.miner, PREDICT_PATH, &bytes, nonce::next());
-
     let (outgoing, receiver) = mpsc::channel(OUTGOING);
     outgoing.try_send(message).map_err(|_| ClientError::Closed)?;
-    let mut request = Request::new(ReceiverStream::new(receiver));
-    auth::insert(request.metadata_mut(), &headers);
+    let (request, transcript) = client.headed(PREDICT_PATH, &bytes, ReceiverStream::new(receiver));
     let incoming = client.inner.clone().predict(request).await?.into_inner();
 
     let mut session = PredictSession {
         outgoing,
         incoming,
         key,
-        transcript: Transcript::open(&headers.signature).absorb(Direction::Client, &bytes),
+        transcript,
         miner: client.miner,
         documents,
         vocabulary: client.options.vocabulary,
@@ -108,13 +105,8 @@ impl PredictSession {
     }
 
     async fn answer(&mut self) -> Result<Vec<Distribution>, ClientError> {
-        let response = self.incoming.message().await?.ok_or(ClientError::Closed)?;
-        self.transcript = self.transcript.absorb(Direction::Miner, &inference::response_bytes(&response));
-        let proven = inference::receipt(&response)
-            .is_ok_and(|receipt| self.transcript.verify_receipt(&self.miner, &receipt));
-        if !proven {
-            return Err(ClientError::BadReceipt { miner: self.miner });
-        }
+        let mut response = self.incoming.message().await?.ok_or(ClientError::Closed)?;
+        verify(self.miner, &mut self.transcript, &mut response)?;
         self.distributions(response)
     }
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acumen_miner_client::{ClientError, ClientOptions, MinerClient};
+use acumen_proto::inference::{Answer, Generate, Prompt};
 use acumen_proto::inference_v1::inference_server::{Inference, InferenceServer};
 use acumen_proto::{auth, inference, inference_v1 as wire};
 use acumen_protocol::call::Endpoint;
 use acumen_protocol::session::{Direction, Transcript};
 use acumen_protocol::{Hash, Keypair};
+use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::server::TcpIncoming;
@@ -86,9 +88,95 @@ fn misbehave(
     }))
 }
 
+fn receipt<A: Answer>(transcript: &mut Transcript, answer: &mut A, key: &Keypair) {
+    *transcript = transcript.absorb(Direction::Miner, &answer.bytes());
+    answer.set_receipt(transcript.receipt(key).0.to_vec());
+}
+
+/// Three tokens, of which the second has the fault.
+fn tokens(fault: Fault, transcript: &mut Transcript) -> Vec<Result<wire::GenerateResponse, Status>> {
+    let usage = wire::Usage { prompt_tokens: 1, completion_tokens: 3 };
+    let honest = |position: u32| wire::GenerateResponse {
+        position,
+        token: 2,
+        usage: (position == 2).then_some(usage),
+        finish_reason: i32::from(position == 2),
+        ..Default::default()
+    };
+    let mut answers = Vec::new();
+    for position in 0..3 {
+        let mut answer = honest(position);
+        let guilty = position == 1;
+        match fault {
+            Fault::TooFew if guilty => answer.position = 2,
+            Fault::Short if guilty => answer.token = 4,
+            Fault::NoReceipt if guilty => answer.usage = Some(usage),
+            Fault::Ends if guilty => return answers,
+            _ => {}
+        }
+        let key = if guilty && fault == Fault::OtherKey { Keypair::from_seed(&[2; 32]) } else { miner_key() };
+        receipt(transcript, &mut answer, &key);
+        if guilty && fault == Fault::Changed {
+            answer.token = 1;
+        }
+        answers.push(Ok(answer));
+    }
+    answers
+}
+
+fn wanted() -> Generate {
+    Generate {
+        prompt: Prompt::Tokens(vec![1]),
+        max_tokens: 3,
+        temperature: 1.0,
+        top_p: 1.0,
+        seed: 7,
+        stop_ids: Vec::new(),
+        top_k: None,
+    }
+}
+
 #[tonic::async_trait]
 impl Inference for Miner {
     type PredictStream = Pin<Box<dyn Stream<Item = Result<wire::PredictResponse, Status>> + Send>>;
+    type GenerateStream = Pin<Box<dyn Stream<Item = Result<wire::GenerateResponse, Status>> + Send>>;
+
+    async fn generate(
+        &self,
+        request: Request<wire::GenerateRequest>,
+    ) -> Result<Response<Self::GenerateStream>, Status> {
+        let headers = auth::extract(request.metadata()).map_err(|error| auth::status(&error))?;
+        let bytes = request.into_inner().encode_to_vec();
+        let mut transcript = Transcript::open(&headers.signature).absorb(Direction::Client, &bytes);
+        Ok(Response::new(Box::pin(tokio_stream::iter(tokens(self.0, &mut transcript)))))
+    }
+
+    async fn tokenize(
+        &self,
+        request: Request<wire::TokenizeRequest>,
+    ) -> Result<Response<wire::TokenizeResponse>, Status> {
+        let headers = auth::extract(request.metadata()).map_err(|error| auth::status(&error))?;
+        let bytes = request.into_inner().encode_to_vec();
+        let mut transcript = Transcript::open(&headers.signature).absorb(Direction::Client, &bytes);
+        let mut answer = wire::TokenizeResponse { ids: vec![1, 2], receipt: Vec::new() };
+        let key = if self.0 == Fault::OtherKey { Keypair::from_seed(&[2; 32]) } else { miner_key() };
+        receipt(&mut transcript, &mut answer, &key);
+        if self.0 == Fault::Changed {
+            answer.ids[0] = 3;
+        }
+        Ok(Response::new(answer))
+    }
+
+    async fn detokenize(
+        &self,
+        _: Request<wire::DetokenizeRequest>,
+    ) -> Result<Response<wire::DetokenizeResponse>, Status> {
+        Err(Status::unimplemented("no tokenizer"))
+    }
+
+    async fn embed(&self, _: Request<wire::EmbedRequest>) -> Result<Response<wire::EmbedResponse>, Status> {
+        Err(Status::unimplemented("no encoder"))
+    }
 
     async fn get_info(
         &self,
@@ -176,6 +264,40 @@ async fn each_fault_has_its_kind_and_closes_the_session() {
         assert!(expected, "{fault:?}: {error:?}");
         assert!(matches!(session.step(vec![1, 2]).await, Err(ClientError::Closed)), "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn a_generation_is_believed_token_by_token() {
+    let mut honest = client(Fault::None).await.generate(wanted()).await.unwrap();
+    for position in 0..3 {
+        let token = honest.next().await.unwrap().unwrap();
+        assert_eq!((token.position, token.id, token.end.is_some()), (position, 2, position == 2));
+    }
+    assert_eq!(honest.next().await.unwrap(), None);
+    for fault in [Fault::OtherKey, Fault::Changed, Fault::TooFew, Fault::Short, Fault::NoReceipt, Fault::Ends]
+    {
+        let mut generation = client(fault).await.generate(wanted()).await.unwrap();
+        assert!(generation.next().await.unwrap().is_some());
+        let error = generation.next().await.unwrap_err();
+        let expected = match fault {
+            Fault::OtherKey | Fault::Changed => matches!(error, ClientError::BadReceipt { .. }),
+            Fault::Ends => matches!(error, ClientError::Closed),
+            _ => matches!(error, ClientError::Malformed(_)),
+        };
+        assert!(expected, "{fault:?}: {error:?}");
+        assert_eq!(generation.next().await.unwrap(), None, "{fault:?}: nothing comes after an error");
+    }
+}
+
+#[tokio::test]
+async fn a_call_with_one_answer_needs_its_receipt() {
+    assert_eq!(client(Fault::None).await.tokenize("ab".to_owned()).await.unwrap(), [1, 2]);
+    for fault in [Fault::OtherKey, Fault::Changed] {
+        let error = client(fault).await.tokenize("ab".to_owned()).await.unwrap_err();
+        assert!(matches!(error, ClientError::BadReceipt { .. }), "{fault:?}: {error}");
+    }
+    let error = client(Fault::None).await.embed(vec!["a".to_owned()]).await.unwrap_err();
+    assert!(matches!(error, ClientError::Refused { code: Code::Unimplemented, .. }), "{error}");
 }
 
 #[tokio::test]

@@ -110,16 +110,22 @@ async fn what_happens_is_counted() {
     stream.step(vec![1, 2]).await.unwrap();
     let page = rig.page().await;
     for line in [
-        "acumen_num_requests_running 1",
-        "acumen_prompt_tokens_total 4",
-        "acumen_predictions_total 4",
-        "acumen_time_to_first_token_seconds_count 1",
-        "acumen_inter_token_latency_seconds_count 1",
-        "acumen_ready 1",
-        "# EOF",
+        "acumen_num_requests_running{model_name=\"unused\"} 1",
+        "acumen_prompt_tokens_total{model_name=\"unused\"} 4",
+        "acumen_predictions_total{model_name=\"unused\"} 4",
+        "acumen_time_to_first_token_seconds_count{model_name=\"unused\"} 1",
+        "acumen_inter_token_latency_seconds_count{model_name=\"unused\"} 1",
+        "acumen_ready{model_name=\"unused\"} 1",
+        "# TYPE acumen_prompt_tokens_total counter",
     ] {
         assert!(page.contains(line), "{line} is not in\n{page}");
     }
+    let open = reqwest::Client::new()
+        .get(format!("http://{}/metrics", rig.metrics))
+        .header("accept", "application/openmetrics-text; version=1.0.0")
+        .send();
+    let open = open.await.unwrap().text().await.unwrap();
+    assert!(open.ends_with("# EOF\n") && open.contains("# TYPE acumen_prompt_tokens counter"), "{open}");
 }
 
 #[tokio::test]

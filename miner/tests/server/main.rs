@@ -1,8 +1,10 @@
 //! A real server and real clients over loopback, with a small model that computes a real distribution.
 
 mod chain;
+mod generate;
 mod life;
 mod model;
+mod models;
 mod overload;
 mod questions;
 mod raw;

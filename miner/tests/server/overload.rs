@@ -16,6 +16,7 @@ async fn running(rig: &Rig) -> u32 {
 async fn a_full_queue_refuses_with_a_pause() {
     let rig = Rig::start(|config| {
         config.limits.queue_requests = 1;
+        config.limits.prefill_tokens = 1;
         config.limits.retry_after_ms = 321;
     })
     .await;
@@ -79,7 +80,11 @@ async fn a_client_that_goes_away_frees_everything_also_while_it_waits() {
     rig.gate.open();
     eventually("no session is left in the model", || async { client.load().await.unwrap().kv_used == 0 })
         .await;
-    assert!(rig.page().await.contains("acumen_request_success_total{finished_reason=\"abort\"} 3"));
+    assert!(
+        rig.page()
+            .await
+            .contains("acumen_request_success_total{model_name=\"unused\",finished_reason=\"abort\"} 3")
+    );
 }
 
 #[tokio::test]

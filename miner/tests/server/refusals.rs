@@ -29,7 +29,7 @@ async fn an_opening_that_is_not_proven_is_refused_and_counted() {
     ] {
         let status = ask(&rig, headers.as_ref(), question()).await.err().expect(reason);
         assert_eq!(status.code(), Code::Unauthenticated, "{reason}: {status}");
-        let line = format!("acumen_refusals_total{{reason=\"{reason}\"}}");
+        let line = format!("acumen_refusals_total{{model_name=\"unused\",reason=\"{reason}\"}}");
         assert!(rig.page().await.contains(&line), "{reason}");
     }
     let mut changed = question();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acumen_miner::config::{AccessConfig, Config, Limits, ModelConfig};
-use acumen_miner::{Error, Miner};
+use acumen_miner::{Error, Miner, Reload};
 use acumen_miner_client::{ClientError, ClientOptions, MinerClient};
 use acumen_protocol::call::Endpoint;
 use acumen_protocol::{AccountId, Hash, Keypair};
@@ -42,6 +42,7 @@ pub(crate) struct Rig {
     pub(crate) chain: FakeChain,
     pub(crate) gate: Gate,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) reload: Reload,
     pub(crate) task: JoinHandle<Result<(), Error>>,
     /// A test that fails must not leave the model's thread waiting.
     _opens: OpenOnDrop,
@@ -67,7 +68,7 @@ pub(crate) fn config(dir: &Path) -> Config {
         nodes: vec!["http://127.0.0.1:9944".to_owned()],
         genesis: None,
         chain_refresh_ms: 20,
-        model: ModelConfig { path: "unused".into(), name: None, threads: 1 },
+        model: ModelConfig { path: "unused".into(), name: None, threads: 1, watch_ms: 0, hang_timeout_ms: 0 },
         access: AccessConfig { min_stake: "1000".to_owned(), allow: vec![friend().account()] },
         limits: Limits { opens_per_second: 1_000.0, ..Limits::default() },
     }
@@ -108,10 +109,10 @@ impl Rig {
         change(&mut config);
         let miner = Miner::bind(config, key(1)).await.unwrap();
         let (address, metrics) = (miner.address(), miner.metrics_address().unwrap());
-        let shutdown = CancellationToken::new();
+        let (shutdown, reload) = (CancellationToken::new(), miner.reload());
         let task = tokio::spawn(miner.serve(chain.clone(), loader, shutdown.clone()));
         let _opens = OpenOnDrop(gate.clone());
-        Self { address, metrics, chain, gate, shutdown, task, _opens, dir: None, data_dir }
+        Self { address, metrics, chain, gate, shutdown, reload, task, _opens, dir: None, data_dir }
     }
 
     /// Stops the miner and starts it again on the same folder.

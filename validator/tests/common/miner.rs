@@ -152,6 +152,32 @@ impl Inference for Server {
     }
 
     type PredictStream = Pin<Box<dyn Stream<Item = Result<wire::PredictResponse, Status>> + Send>>;
+    type GenerateStream = tonic::codegen::BoxStream<wire::GenerateResponse>;
+
+    async fn generate(
+        &self,
+        _: Request<wire::GenerateRequest>,
+    ) -> Result<Response<Self::GenerateStream>, Status> {
+        Err(Status::unimplemented("only predictions"))
+    }
+
+    async fn tokenize(
+        &self,
+        _: Request<wire::TokenizeRequest>,
+    ) -> Result<Response<wire::TokenizeResponse>, Status> {
+        Err(Status::unimplemented("only predictions"))
+    }
+
+    async fn detokenize(
+        &self,
+        _: Request<wire::DetokenizeRequest>,
+    ) -> Result<Response<wire::DetokenizeResponse>, Status> {
+        Err(Status::unimplemented("only predictions"))
+    }
+
+    async fn embed(&self, _: Request<wire::EmbedRequest>) -> Result<Response<wire::EmbedResponse>, Status> {
+        Err(Status::unimplemented("only predictions"))
+    }
 
     async fn predict(
         &self,

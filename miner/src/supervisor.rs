@@ -1,0 +1,190 @@
+//! Looks after the model: loads it, loads a new checkpoint beside the old one, replaces one that hangs or has died.
+//!
+//! A new engine takes over for new requests at one moment; sessions of the old one finish on it, and it ends with the
+//! last of them. Both are in memory meanwhile. A checkpoint that cannot be loaded changes nothing.
+//!
+//! A model hangs when somebody waits for it and nothing has come back for `hang_timeout_ms`. Its callers are told, the
+//! miner is not ready until a fresh one has loaded, and the thread that hangs is left behind: no thread can be ended from
+//! outside. After [`MAX_HANGS`] of them the miner ends, so that whoever supervises the process starts it clean.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use acumen_models::{LanguageModel, ModelError, Replica, ReplicaLimits};
+use acumen_protocol::Hash;
+use tokio::sync::oneshot;
+
+use crate::Error;
+use crate::config::{Config, Limits};
+use crate::engine::Engine;
+use crate::reload::{self, Reload};
+use crate::service::Shared;
+
+/// How often the model is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Models left behind before the miner gives up: each keeps its memory.
+const MAX_HANGS: u32 = 3;
+
+/// The pause before a model that could not be loaded again is tried once more.
+const RETRY_EVERY: Duration = Duration::from_secs(5);
+
+type Loaded = Result<Box<dyn LanguageModel>, ModelError>;
+type Loader = Arc<Mutex<dyn FnMut() -> Loaded + Send>>;
+
+/// See the module.
+pub(crate) struct Supervisor {
+    shared: Arc<Shared>,
+    loader: Loader,
+    limits: ReplicaLimits,
+    reload: Reload,
+    files: Option<(PathBuf, Duration)>,
+    /// None if the operator trusts the model to come back.
+    patience: Option<Duration>,
+}
+
+impl Supervisor {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        config: &Config,
+        reload: Reload,
+        loader: impl FnMut() -> Loaded + Send + 'static,
+    ) -> Self {
+        let positive = |milliseconds: u64| (milliseconds > 0).then(|| Duration::from_millis(milliseconds));
+        Self {
+            shared,
+            loader: Arc::new(Mutex::new(loader)),
+            limits: replica_limits(&config.limits),
+            reload,
+            files: positive(config.model.watch_ms).map(|every| (config.model.path.clone(), every)),
+            patience: positive(config.model.hang_timeout_ms),
+        }
+    }
+
+    /// Loads the model for the first time and returns its digest.
+    pub(crate) async fn start(&self) -> Result<Hash, ModelError> {
+        let engine = self.load().await?;
+        let digest = Hash(engine.info().digest);
+        tracing::info!(model = engine.info().name, %digest, hotkey = %self.shared.account, "model loaded");
+        self.shared.engine.fill(engine);
+        Ok(digest)
+    }
+
+    /// Looks after the model for as long as it is polled; `publish` is told each new digest. Returns only what ends the
+    /// miner.
+    pub(crate) async fn run(self, publish: impl Fn(Hash)) -> Result<(), Error> {
+        let files = async {
+            match &self.files {
+                Some((path, every)) => reload::watch(path, *every, &self.reload).await,
+                None => std::future::pending().await,
+            }
+        };
+        let care = async {
+            let mut hangs = 0;
+            loop {
+                tokio::select! {
+                    () = self.reload.ordered() => self.replace(&publish).await,
+                    () = self.until_lost() => {
+                        hangs += 1;
+                        self.revive(hangs, &publish).await?;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = files => Ok(()),
+            result = care => result,
+        }
+    }
+
+    /// On a thread of its own: a loader that hangs must not hold a thread of the runtime at the end.
+    async fn load(&self) -> Result<Arc<Engine>, ModelError> {
+        let (loader, limits) = (Arc::clone(&self.loader), self.limits);
+        let (reply, loaded) = oneshot::channel();
+        let load = move || (loader.lock().unwrap_or_else(PoisonError::into_inner))();
+        let spawned = std::thread::Builder::new().name("acumen-model-load".to_owned()).spawn(move || {
+            // Who waited may have gone; the replica then ends here.
+            let _ = reply.send(Replica::spawn(load, limits));
+        });
+        spawned.map_err(|error| ModelError::Engine(format!("cannot start a thread: {error}")))?;
+        let replica = loaded.await.map_err(|_| ModelError::Panicked("the thread ended".to_owned()))??;
+        Ok(Arc::new(Engine::new(replica)))
+    }
+
+    /// Puts a new checkpoint in place of the old one.
+    async fn replace(&self, publish: &impl Fn(Hash)) {
+        match self.load().await {
+            Ok(engine) => self.install(engine, publish),
+            Err(error) => {
+                self.shared.metrics.loaded("error");
+                tracing::error!(%error, "the new checkpoint cannot be loaded; the old one goes on");
+            }
+        }
+    }
+
+    fn install(&self, engine: Arc<Engine>, publish: &impl Fn(Hash)) {
+        let digest = Hash(engine.info().digest);
+        tracing::info!(model = engine.info().name, generation = engine.generation(), %digest, "model in place");
+        self.shared.metrics.loaded("ok");
+        // The old one ends with the last session that holds it.
+        drop(self.shared.engine.fill(engine));
+        publish(digest);
+    }
+
+    /// Waits until the model hangs or its thread has ended.
+    async fn until_lost(&self) {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        let (mut answers, mut since) = (u64::MAX, Instant::now());
+        loop {
+            looks.tick().await;
+            let (Some(engine), Some(patience)) = (self.shared.engine.get(), self.patience) else { continue };
+            let progress = engine.progress();
+            let idle = engine.is_ready() && !progress.is_awaited() && !progress.is_suspect();
+            if idle || progress.answers() != answers {
+                (answers, since) = (progress.answers(), Instant::now());
+            } else if since.elapsed() >= patience {
+                if progress.is_awaited() || !engine.is_ready() {
+                    return;
+                }
+                // Nobody waits any more for the call that was left: ask, and let the answer or its absence decide.
+                let asked = Arc::clone(&engine);
+                tokio::spawn(async move { asked.open(vec![Vec::new()]).await.map(drop) });
+                since = Instant::now();
+            }
+        }
+    }
+
+    /// Gives up the engine and loads a fresh one, again and again.
+    async fn revive(&self, hangs: u32, publish: &impl Fn(Hash)) -> Result<(), Error> {
+        tracing::error!(hangs, patience = ?self.patience, "the model does not come back; loading a fresh one");
+        self.shared.metrics.loaded("lost");
+        if let Some(engine) = self.shared.engine.get() {
+            engine.give_up();
+        }
+        if hangs >= MAX_HANGS {
+            return Err(Error::Hangs { times: hangs });
+        }
+        loop {
+            match self.load().await {
+                Ok(engine) => {
+                    self.install(engine, publish);
+                    return Ok(());
+                }
+                Err(error) => tracing::error!(%error, "the model cannot be loaded; trying again"),
+            }
+            tokio::time::sleep(RETRY_EVERY).await;
+        }
+    }
+}
+
+/// The waiting queue is in front of the replica; its own is for the steps of running streams and what was let in.
+fn replica_limits(limits: &Limits) -> ReplicaLimits {
+    ReplicaLimits {
+        waiting_tokens: limits.queue_tokens,
+        waiting_requests: limits.queue_requests.max(limits.max_streams.saturating_mul(2)),
+        session_tokens: limits.session_tokens,
+        retry_after_ms: limits.retry_after_ms,
+        ..ReplicaLimits::default()
+    }
+}

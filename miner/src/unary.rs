@@ -1,0 +1,91 @@
+//! The signed calls with one answer: text to tokens and back, embeddings.
+//!
+//! They pass the same doors as a stream, without a slot: nothing of them outlives the call, and none waits for the
+//! model. Each answer carries a receipt over request and answer (docs/spec/auth.md).
+
+use std::sync::Arc;
+
+use acumen_proto::inference::Answer;
+use acumen_proto::{DETOKENIZE_PATH, EMBED_PATH, TOKENIZE_PATH, inference_v1 as wire};
+use prost::Message;
+use tonic::{Request, Response, Status};
+
+use crate::doors::{Caller, at_most, check_tokens, seal};
+use crate::refusal::Refusal;
+use crate::service::Shared;
+use crate::text::Text;
+
+/// Most texts of one Embed call.
+const MAX_TEXTS: usize = 256;
+
+/// The end of every call: an answer, or a refusal that is counted.
+pub(crate) fn answer<A>(shared: &Shared, result: Result<A, Refusal>) -> Result<Response<A>, Status> {
+    result.map(Response::new).map_err(|refusal| shared.refuse(&refusal))
+}
+
+/// Checks the message, passes the doors, computes and signs.
+async fn signed<Q: Message, A: Answer>(
+    shared: &Arc<Shared>,
+    path: &'static str,
+    request: Request<Q>,
+    check: impl FnOnce(&Q, &Caller) -> Result<(), Refusal>,
+    compute: impl FnOnce(Q, &Caller) -> Result<A, Refusal>,
+) -> Result<A, Refusal> {
+    let caller = Caller::new(shared, request.metadata())?;
+    let request = request.into_inner();
+    check(&request, &caller)?;
+    let admitted = caller.admit(shared, path, &request.encode_to_vec()).await?;
+    let answer = compute(request, &caller)?;
+    let mut transcript = admitted.transcript;
+    shared.metrics.unary.inc();
+    Ok(seal(shared, &mut transcript, answer))
+}
+
+pub(crate) async fn tokenize(
+    shared: &Arc<Shared>,
+    request: Request<wire::TokenizeRequest>,
+) -> Result<wire::TokenizeResponse, Refusal> {
+    let check = |request: &wire::TokenizeRequest, _: &Caller| length(shared, &request.text);
+    let compute = |request: wire::TokenizeRequest, caller: &Caller| {
+        let ids = Text::of(&caller.engine)?.encode(&request.text);
+        Ok(wire::TokenizeResponse { ids, receipt: Vec::new() })
+    };
+    signed(shared, TOKENIZE_PATH, request, check, compute).await
+}
+
+pub(crate) async fn detokenize(
+    shared: &Arc<Shared>,
+    request: Request<wire::DetokenizeRequest>,
+) -> Result<wire::DetokenizeResponse, Refusal> {
+    let check = |request: &wire::DetokenizeRequest, caller: &Caller| {
+        let (found, allowed) = (request.ids.len(), shared.limits.max_context_tokens);
+        at_most("the number of ids", "max_context_tokens", found, allowed)?;
+        check_tokens(&request.ids, caller.engine.info().vocab)
+    };
+    let compute = |request: wire::DetokenizeRequest, caller: &Caller| {
+        let text = Text::of(&caller.engine)?.decode(&request.ids);
+        Ok(wire::DetokenizeResponse { text, receipt: Vec::new() })
+    };
+    signed(shared, DETOKENIZE_PATH, request, check, compute).await
+}
+
+pub(crate) async fn embed(
+    shared: &Arc<Shared>,
+    request: Request<wire::EmbedRequest>,
+) -> Result<wire::EmbedResponse, Refusal> {
+    let check = |request: &wire::EmbedRequest, _: &Caller| {
+        at_most("the number of texts", "texts of one call", request.texts.len(), MAX_TEXTS)?;
+        request.texts.iter().try_for_each(|text| length(shared, text))
+    };
+    let compute = |_: wire::EmbedRequest, caller: &Caller| {
+        Err(Refusal::Unsupported(format!(
+            "the model of this miner (`{}`) is no encoder: ask one whose GetInfo lists `Embed`",
+            caller.engine.info().architecture
+        )))
+    };
+    signed(shared, EMBED_PATH, request, check, compute).await
+}
+
+fn length(shared: &Shared, text: &str) -> Result<(), Refusal> {
+    at_most("the text's length in bytes", "max_text_bytes", text.len(), shared.limits.max_text_bytes)
+}
