@@ -12,6 +12,8 @@ use acumen_protocol::{Hash, TrackId};
 use serde::{Deserialize, Serialize};
 
 use crate::core::plan::Size;
+use acumen_scoring_value::encompass::EncompassRule;
+
 use crate::core::score::Rules;
 
 /// Fewest documents: two generated and two held out, or there would be no interval.
@@ -68,13 +70,17 @@ pub struct Config {
     /// Hellinger distance below which two miners count as copies of one another, 0 (never) to 1.
     #[serde(default = "defaults::cluster_tau")]
     pub cluster_tau: f64,
+    /// Nats per byte that a miner must add to any one registered before it, over the recent held-out bytes, to be paid
+    /// beside it; 0 (never ask) to 1.
+    #[serde(default = "defaults::least_added")]
+    pub least_added: f64,
     /// Scored bytes after which an epoch's scores count half.
     #[serde(default = "defaults::half_life_bytes")]
     pub half_life_bytes: u64,
 }
 
 mod defaults {
-    use acumen_scoring_value::{cluster::CLUSTER_TAU, reward::DEFAULT_ALPHA};
+    use acumen_scoring_value::{cluster::CLUSTER_TAU, encompass::LEAST_ADDED, reward::DEFAULT_ALPHA};
 
     pub(super) const fn documents() -> usize {
         16
@@ -99,6 +105,9 @@ mod defaults {
     }
     pub(super) const fn cluster_tau() -> f64 {
         CLUSTER_TAU
+    }
+    pub(super) const fn least_added() -> f64 {
+        LEAST_ADDED
     }
     pub(super) const fn half_life_bytes() -> u64 {
         8_192
@@ -147,6 +156,10 @@ impl Config {
             let reason = format!("{} is no distance: write a number from 0 to 1", self.cluster_tau);
             return refuse("cluster_tau", reason);
         }
+        if !(0.0..=1.0).contains(&self.least_added) {
+            let reason = format!("{} is no threshold: write nats per byte from 0 to 1", self.least_added);
+            return refuse("least_added", reason);
+        }
         Ok(())
     }
 
@@ -194,7 +207,12 @@ impl Config {
     }
 
     pub(crate) fn rules(&self) -> Rules {
-        Rules { alpha: self.alpha, tau: self.cluster_tau, half_life_bytes: self.half_life_bytes as f64 }
+        Rules {
+            alpha: self.alpha,
+            tau: self.cluster_tau,
+            half_life_bytes: self.half_life_bytes as f64,
+            encompass: EncompassRule { least_added: self.least_added, ..EncompassRule::default() },
+        }
     }
 
     pub(crate) fn answer_timeout(&self) -> Duration {

@@ -39,6 +39,7 @@ fn impossible_values_are_refused_by_name() {
         ("alpha = 1.5", "alpha"),
         ("alpha = nan", "alpha"),
         ("cluster_tau = -0.1", "cluster_tau"),
+        ("least_added = 2.0", "least_added"),
         ("genesis = \"0x12\"", "genesis"),
         ("track = 1", "track"),
         ("answer_timeout_ms = 0", "answer_timeout_ms, half_life_bytes"),

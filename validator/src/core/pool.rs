@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use acumen_scoring_value::encompass::EncompassRule;
 use acumen_scoring_value::game::{Game, GameSpec, stacking_with};
 use acumen_scoring_value::pool::geometric;
 use serde::{Deserialize, Serialize};
@@ -137,6 +138,17 @@ impl Pool {
         let spec = GameSpec { probs: members.iter().map(row).collect(), reference, ..GameSpec::default() };
         // Refused only without members or positions: then the old weights stay.
         Game::new(spec).ok().map(|game| stacking_with(&game, TOLERANCE, MAX_ITERATIONS).weights)
+    }
+
+    /// Whether `junior` added nothing to `senior` on the positions of the window that both answered.
+    #[must_use]
+    pub fn encompasses(&self, senior: &Hotkey, junior: &Hotkey, rule: &EncompassRule) -> bool {
+        let shared = self.window.iter().filter_map(|positions| {
+            Some(positions.miners.get(senior)?.iter().zip(positions.miners.get(junior)?))
+        });
+        let both = shared.flatten().filter_map(|(a, b)| Some((f64::from((*a)?), f64::from((*b)?))));
+        let (senior, junior): (Vec<f64>, Vec<f64>) = both.unzip();
+        rule.encompasses(&senior, &junior, None)
     }
 
     /// Forgets miners for which `keep` is false.

@@ -6,13 +6,15 @@
 //! answered, the fault is taken to be the validator's: nothing is learned and no weights follow.
 //!
 //! Reward = α · share of own gain + (1 − α) · share of marginal value, both over clusters of copies of which only the
-//! senior (first registered) member that answered is paid. The reasons are in docs/adr/0007-evaluation.md.
+//! senior (first registered) member that answered is paid, and a miner that adds nothing to a senior one counts as its
+//! copy. The reasons are in docs/adr/0007-evaluation.md and 0012-copies.md.
 
 use std::collections::BTreeMap;
 
 use acumen_protocol::weights::{Weights, WeightsError};
 use acumen_protocol::{Epoch, Height, TrackId, Uid};
 use acumen_scoring_value::cluster::ClusterError;
+use acumen_scoring_value::encompass::{EncompassRule, settle};
 use acumen_scoring_value::game::GameError;
 use acumen_scoring_value::reward::combine;
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,8 @@ pub struct Rules {
     pub tau: f64,
     /// Bytes after which an epoch counts half.
     pub half_life_bytes: f64,
+    /// When a miner adds nothing to one that registered before it.
+    pub encompass: EncompassRule,
 }
 
 /// A registered miner and, if it was asked, its answers.
@@ -144,7 +148,9 @@ pub fn score(memory: &mut Memory, mut round: Round<'_>, rules: &Rules) -> Result
     }
     let availability: Vec<f64> =
         known.iter().map(|hotkey| next.availability.get(hotkey).copied().unwrap_or(0.0)).collect();
-    let senior = seniors(&round, &availability, &links);
+    let senior = seniors(&round, &availability, &links, |senior, junior| {
+        next.pool.encompasses(&known[senior], &known[junior], &rules.encompass)
+    });
     next.history.push(answers.block(&round, &senior)?);
     let standings = next.history.standings(&known, rules.half_life_bytes);
     let rewards = rewards(&standings, &senior, &availability, rules.alpha);
@@ -182,9 +188,15 @@ impl Memory {
     }
 }
 
-/// Index of the senior of each candidate's cluster. Copies of a miner that is silent now are not held back by it: the
-/// senior is the first registered one among those that are paid at all.
-fn seniors(round: &Round<'_>, availability: &[f64], links: &[(Hotkey, Hotkey)]) -> Vec<usize> {
+/// Index of the miner that is paid in place of each candidate. Copies of a miner that is silent now are not held back by
+/// it: the senior is the first registered one among those that are paid at all. What a miner adds is judged on earlier
+/// epochs, so that nothing it says in this one can change whether it is paid for it.
+fn seniors(
+    round: &Round<'_>,
+    availability: &[f64],
+    links: &[(Hotkey, Hotkey)],
+    encompasses: impl Fn(usize, usize) -> bool + Sync,
+) -> Vec<usize> {
     let keys: Vec<Hotkey> = round.candidates.iter().map(|candidate| candidate.hotkey).collect();
     // Heights are far below 2^48, uids are 16 bits: silent after all others, then by height, then by uid.
     let rank = |(candidate, availability): (&Candidate, &f64)| {
@@ -192,7 +204,7 @@ fn seniors(round: &Round<'_>, availability: &[f64], links: &[(Hotkey, Hotkey)]) 
         silent | (candidate.registered_at.get().min(1 << 46) << 16) | u64::from(candidate.uid.get())
     };
     let rank: Vec<u64> = round.candidates.iter().zip(availability).map(rank).collect();
-    components(&keys, &rank, links)
+    settle(&components(&keys, &rank, links), &rank, encompasses)
 }
 
 fn rewards(standings: &[Option<Standing>], senior: &[usize], availability: &[f64], alpha: f64) -> Vec<f64> {

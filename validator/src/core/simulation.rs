@@ -4,6 +4,8 @@
 //! s favours the realised byte and the bias is the miner's own, fixed by its identity and the context. Copies share the
 //! identity. What is scored is always computed by the code under test from these distributions.
 
+use acumen_scoring_value::encompass::{EncompassRule, LEAST_ADDED, MIN_TOKENS};
+
 use acumen_protocol::{AccountId, Epoch, Hash, Height, TrackId, Uid};
 
 use super::hotkey::Hotkey;
@@ -13,7 +15,12 @@ use super::score::{Candidate, Memory, Outcome, Round, Rules, ScoreError, score};
 use super::sheet::{Claim, Fault, Kind, Sheet};
 use super::windows::{Recent, Text};
 
-pub(crate) const RULES: Rules = Rules { alpha: 0.5, tau: 0.1, half_life_bytes: 8_192.0 };
+pub(crate) const RULES: Rules = Rules {
+    alpha: 0.5,
+    tau: 0.1,
+    half_life_bytes: 8_192.0,
+    encompass: EncompassRule { least_added: LEAST_ADDED, min_tokens: MIN_TOKENS },
+};
 pub(crate) const SIZE: Size = Size { documents: 16, context_bytes: 96, scored_bytes: 32 };
 
 /// What a miner does in one epoch.
@@ -40,12 +47,14 @@ pub(crate) struct Miner {
     pub(crate) strength: f64,
     pub(crate) registered_at: u64,
     pub(crate) mood: Mood,
+    /// Noise on every logit, fresh at each position: the disguise of a copy.
+    pub(crate) disguise: f64,
 }
 
 impl Miner {
     pub(crate) fn new(uid: u16, strength: f64) -> Self {
         let identity = u64::from(uid);
-        Self { uid, identity, strength, registered_at: u64::from(uid), mood: Mood::Answers }
+        Self { uid, identity, strength, registered_at: u64::from(uid), mood: Mood::Answers, disguise: 0.0 }
     }
 
     pub(crate) fn hotkey(&self) -> Hotkey {
@@ -58,11 +67,13 @@ impl Miner {
         let common = unit(&Hash::of_encoded(&("difficulty", prefix)).0, 0);
         let own = Hash::of_encoded(&("luck", self.identity, prefix)).0;
         let reach = self.strength * (0.3 + 1.4 * common) * (0.4 + 1.2 * unit(&own, 1));
+        let mask = Hash::of_encoded(&("disguise", self.uid, prefix)).0;
         let raw: Vec<f64> = (0..256usize)
             .map(|byte| {
                 let bias =
                     2.0 * unit(&own, byte % 32) + 1.5 * f64::from(byte % 7 == self.identity as usize % 7);
-                bias + if byte == usize::from(question.truth[step]) { reach } else { 0.0 }
+                let noise = self.disguise * (2.0 * unit(&mask, byte % 32) - 1.0);
+                bias + noise + if byte == usize::from(question.truth[step]) { reach } else { 0.0 }
             })
             .collect();
         let total: f64 = raw.iter().map(|x| x.exp()).sum();
@@ -114,6 +125,10 @@ pub(crate) struct Subnet {
 
 impl Subnet {
     pub(crate) fn epoch(&mut self, miners: &[Miner]) -> Result<Outcome, ScoreError> {
+        self.epoch_by(miners, &RULES)
+    }
+
+    pub(crate) fn epoch_by(&mut self, miners: &[Miner], rules: &Rules) -> Result<Outcome, ScoreError> {
         self.epoch += 1;
         let text = include_bytes!("simulation.rs").to_vec();
         let texts = [Text { name: "simulation.rs".to_owned(), bytes: text }];
@@ -142,6 +157,6 @@ impl Subnet {
             reference: &reference,
             candidates: miners.iter().map(candidate).collect(),
         };
-        score(&mut self.memory, round, &RULES)
+        score(&mut self.memory, round, rules)
     }
 }

@@ -35,6 +35,11 @@ fn game(tokens: usize, seniority: &[u64], makers: impl Fn(&mut Seeded, &[f64]) -
     Game::new(GameSpec { probs, reference, seniority, ..GameSpec::default() }).unwrap()
 }
 
+/// What a miner adds to the first one.
+fn of(game: &Game, junior: usize) -> Added {
+    added(game.probs(0), game.probs(junior), game.documents())
+}
+
 /// An original, copies of it under weak and strong noise, and an honest model of the same quality.
 fn field(tokens: usize, seniority: [u64; 4]) -> Game {
     game(tokens, &seniority, |rng, truth| {
@@ -47,8 +52,8 @@ fn field(tokens: usize, seniority: [u64; 4]) -> Game {
 #[test]
 fn noise_adds_nothing_and_another_model_does() {
     let game = field(TOKENS, [0, 1, 2, 3]);
-    assert!(added(&game, 0, 1).high < LEAST_ADDED && added(&game, 0, 2).high < LEAST_ADDED);
-    assert!(added(&game, 0, 3).mean > 5.0 * LEAST_ADDED, "{:?}", added(&game, 0, 3));
+    assert!(of(&game, 1).high < LEAST_ADDED && of(&game, 2).high < LEAST_ADDED);
+    assert!(of(&game, 3).mean > 5.0 * LEAST_ADDED, "{:?}", of(&game, 3));
     assert_eq!(absorb(&game, &EncompassRule::default()), [0, 0, 0, 3]);
 }
 
@@ -72,10 +77,7 @@ fn few_tokens_or_no_threshold_absorb_nobody() {
 /// A junior that two seniors encompass must not make one player of those.
 #[test]
 fn seniors_are_not_merged_through_a_junior() {
-    let game = game(TOKENS, &[0, 1, 2], |rng, truth| {
-        vec![blur(rng, truth, 0.6), blur(rng, truth, 0.6), random_dist(rng, VOCAB, 6.0)]
-    });
-    assert_eq!(absorb(&game, &EncompassRule::default()), [0, 1, 0]);
+    assert_eq!(settle(&[0, 1, 2], &[0, 1, 2], |_, junior| junior == 2), [0, 1, 0]);
 }
 
 #[test]
@@ -89,11 +91,29 @@ fn clusters_go_along_with_their_senior() {
 #[test]
 fn doubt_counts_documents() {
     let mut spec = GameSpec::from(field(TOKENS, [0, 1, 2, 3]));
-    let alone = added(&Game::new(spec.clone()).unwrap(), 0, 3);
+    let alone = of(&Game::new(spec.clone()).unwrap(), 3);
     for row in &mut spec.probs {
         *row = row.iter().step_by(50).flat_map(|prob| [*prob; 50]).collect();
     }
     spec.documents = Some((0..TOKENS as u64).map(|t| t / 50).collect());
-    let together = added(&Game::new(spec).unwrap(), 0, 3);
+    let together = of(&Game::new(spec).unwrap(), 3);
     assert!(together.high - together.mean > 4.0 * (alone.high - alone.mean));
+}
+
+/// The quick decision is the same as the whole one.
+#[test]
+fn encompassing_is_an_upper_end_below_the_threshold() {
+    let game = field(TOKENS, [0, 1, 2, 3]);
+    let rule = EncompassRule::default();
+    for (senior, junior) in (0..4).flat_map(|a| (0..4).map(move |b| (a, b))) {
+        let (a, b) = (game.probs(senior), game.probs(junior));
+        assert_eq!(rule.encompasses(a, b, None), added(a, b, None).high < LEAST_ADDED);
+    }
+}
+
+#[test]
+fn an_absorbed_miner_absorbs_nobody() {
+    let chain = |senior: usize, junior: usize| junior == senior + 1;
+    assert_eq!(settle(&[0, 1, 2, 3], &[0, 1, 2, 3], chain), [0, 0, 2, 2]);
+    assert_eq!(settle(&[0, 1, 1, 0], &[9, 3, 1, 9], |_, _| true), [1, 1, 1, 1]);
 }

@@ -1,7 +1,7 @@
 //! What the subnet promises its miners, on miners of known quality.
 
 use crate::core::report::MinerReport;
-use crate::core::simulation::{Miner, Mood, Subnet};
+use crate::core::simulation::{Miner, Mood, RULES, Subnet};
 
 use super::*;
 
@@ -57,6 +57,28 @@ fn a_copy_adds_nothing_to_the_pair_and_takes_nothing_from_others() {
         assert_eq!(reports.iter().find(|miner| miner.uid == 9).map(|miner| miner.cluster), Some(1));
         assert!(reports.iter().all(|miner| miner.uid == 9 || miner.cluster == miner.uid));
     }
+}
+
+/// Noise of this size is far beyond the clustering distance: only what it fails to add gives the copy away, and only once
+/// the window holds enough of its answers. The price: a miner as weak as 4, which adds nothing to 1 either, goes with it.
+#[test]
+fn a_disguised_copy_is_paid_until_it_is_known_to_add_nothing() {
+    let mut subnet = Subnet::default();
+    let copy = Miner { uid: 9, identity: 1, registered_at: 50, disguise: 3.0, ..Miner::new(1, 7.0) };
+    let miners = [field(), vec![copy]].concat();
+    let clusters = |outcome: &Outcome| outcome.report.miners.iter().map(|m| m.cluster).collect::<Vec<_>>();
+    let first = subnet.epoch(&miners).unwrap();
+    assert_eq!(clusters(&first), [0, 1, 2, 3, 4, 9]);
+    assert!(shares(&first)[&9] > 0.05);
+    let mut last = first;
+    for _ in 0..13 {
+        last = subnet.epoch(&miners).unwrap();
+    }
+    assert_eq!(clusters(&last), [0, 1, 2, 3, 1, 1]);
+    assert!(!shares(&last).contains_key(&9) && shares(&last).len() == 4);
+    let rules = Rules { encompass: EncompassRule { least_added: 0.0, ..RULES.encompass }, ..RULES };
+    let mut trusting = subnet;
+    assert_eq!(clusters(&trusting.epoch_by(&miners, &rules).unwrap()), [0, 1, 2, 3, 4, 9], "0 asks nobody");
 }
 
 #[test]
