@@ -12,8 +12,8 @@ use crate::ModelError;
 pub(crate) struct Writer {
     pub(crate) version: u32,
     pub(crate) alignment: usize,
-    entries: Vec<(String, Vec<u8>)>,
-    tensors: Vec<(String, Vec<u64>, u32, Vec<u8>)>,
+    pub(crate) entries: Vec<(String, Vec<u8>)>,
+    pub(crate) tensors: Vec<(String, Vec<u64>, u32, Vec<u8>)>,
 }
 
 impl Default for Writer {
