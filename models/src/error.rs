@@ -55,6 +55,15 @@ pub enum ModelError {
         /// The values that work.
         known: String,
     },
+    /// The tokenizer that came with the model.
+    #[error(transparent)]
+    Tokenizer(#[from] crate::tokenizer::TokenizerError),
+    /// A byte that no token stands for.
+    #[error("no token stands for the byte {byte:#04x}: the model cannot answer byte by byte")]
+    Spelling {
+        /// The byte.
+        byte: u8,
+    },
     /// The format is known but this build cannot run it.
     #[error("{path}: needs libtorch, and this build has none; build with the feature `libtorch`")]
     NoLibtorch {

@@ -12,6 +12,7 @@
 //! | `gguf` | files of llama.cpp: weights, configuration, tokenizer |
 //! | [`ngram`] | interpolated Witten-Bell n-gram, without libtorch |
 //! | [`replica`] | one OS thread that owns a model, behind a queue bounded in tokens |
+//! | [`bytewise`] | any of them, answering byte by byte |
 //! | [`tokenizer`] | text to tokens and back, chat messages to text |
 //! | [`sampling`] | the choice of a token that anyone can replay |
 //! | [`evaluate`], [`generate`], [`inspect`] | what can be done with any model |
@@ -23,6 +24,7 @@
 
 #[cfg(feature = "libtorch")]
 mod arch;
+pub mod bytewise;
 pub mod corpus;
 #[cfg(feature = "libtorch")]
 mod documents;

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use crate::bytewise::Bytewise;
 use crate::ngram::NgramModel;
+use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::{LanguageModel, LoadOptions, ModelError};
 
 /// Loads a Hugging Face folder, `.gguf`, `.safetensors` (a byte GPT with its configuration inside),
@@ -13,6 +15,16 @@ use crate::{LanguageModel, LoadOptions, ModelError};
 /// # Errors
 /// What is wrong with the file.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<Box<dyn LanguageModel>, ModelError> {
+    let model = with_own_vocabulary(path, options)?;
+    if !options.bytes || model.info().tokenizer == "bytes" {
+        return Ok(model);
+    }
+    let tokenizer = Tokenizer::of_model(path, options.max_file_bytes)?;
+    let tokenizer = tokenizer.ok_or_else(|| TokenizerError::Missing(path.into()))?;
+    Ok(Box::new(Bytewise::new(model, tokenizer)?))
+}
+
+fn with_own_vocabulary(path: &Path, options: &LoadOptions) -> Result<Box<dyn LanguageModel>, ModelError> {
     if path.is_dir() {
         return folder(path, options);
     }

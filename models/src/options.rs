@@ -117,6 +117,8 @@ pub struct LoadOptions {
     pub device: Device,
     /// Tokens whose keys and values the cache holds; none takes what one GiB holds, and one whole window at least.
     pub cache_tokens: Option<usize>,
+    /// Answer byte by byte, whatever the model's own vocabulary is (see [`crate::bytewise`]).
+    pub bytes: bool,
 }
 
 impl Default for LoadOptions {
@@ -128,6 +130,7 @@ impl Default for LoadOptions {
             dtype: Dtype::Auto,
             device: Device::Cpu,
             cache_tokens: None,
+            bytes: false,
         }
     }
 }

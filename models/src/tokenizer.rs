@@ -15,6 +15,7 @@ mod folder;
 #[cfg(feature = "libtorch")]
 mod gguf;
 mod pieces;
+mod of_model;
 #[cfg(feature = "libtorch")]
 mod pre;
 mod stream;

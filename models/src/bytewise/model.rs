@@ -148,6 +148,10 @@ impl Session for BytewiseSession {
         &self.predictions
     }
 
+    fn take(&mut self) -> Vec<LogProbs> {
+        std::mem::take(&mut self.predictions)
+    }
+
     fn advance(&mut self, tokens: &[Token]) -> Result<(), ModelError> {
         check_advance(tokens, self.documents.len(), 256)?;
         for (document, byte) in self.documents.iter_mut().zip(tokens) {
