@@ -12,8 +12,11 @@ use super::median::{Electorate, Vote};
 use super::weights::{Row, Weights};
 use crate::share::{Share, at};
 
-/// Votes of a block: 256 KiB of them.
-const VOTES_PER_BLOCK: usize = 65536;
+/// Most votes of a block: 256 KiB of them.
+const VOTES_PER_BLOCK: usize = 32_768;
+
+/// Blocks for 8 threads, where that leaves them large enough.
+const BLOCKS: usize = 8;
 
 /// Fewest entries of a row in a block, on average: finding where they start costs about as much as
 /// reading ten.
@@ -74,7 +77,8 @@ impl Poll<'_> {
     /// Columns per block.
     fn block_width(&self) -> usize {
         let entries: usize = self.rows().map(|(_, row)| row.len()).sum();
-        let per_block = VOTES_PER_BLOCK.max(self.voters.len().saturating_mul(ENTRIES_PER_ROW));
+        let even = entries.div_euclid(BLOCKS).min(VOTES_PER_BLOCK);
+        let per_block = even.max(self.voters.len().saturating_mul(ENTRIES_PER_ROW));
         let blocks = entries.checked_div(per_block).unwrap_or(0).max(1);
         self.weights.n().div_ceil(blocks).max(1)
     }
