@@ -1,35 +1,15 @@
 //! `acumen.chain.v1`: headers, certificates, blocks.
 
 use acumen_protocol::codec::{DecodeError, Encode, decode_all};
+pub use acumen_protocol::finality::{FinalizedBlock, SignedHeader};
 use acumen_protocol::limits::{MAX_BLOCK_TRANSACTIONS, MAX_CONSENSUS_VALIDATORS};
+use acumen_protocol::merkle::{MAX_PATH, MerkleProof};
 use acumen_protocol::{
     Certificate, ConsensusPublic, ConsensusSignature, Hash, Header, Height, SignedTransaction, ValidatorSet,
 };
 
 use crate::error::bytes;
 use crate::{WireError, chain_v1 as wire};
-
-/// A header with the proof that it was decided; not yet verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedHeader {
-    /// The header.
-    pub header: Header,
-    /// `None` at genesis only.
-    pub certificate: Option<Certificate>,
-    /// The next set, if it differs from the deciding one.
-    pub next_validators: Option<ValidatorSet>,
-}
-
-/// A block as a node hands it out; not yet verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FinalizedBlock {
-    /// Header and certificate.
-    pub signed: SignedHeader,
-    /// Transactions in order.
-    pub transactions: Vec<SignedTransaction>,
-    /// SCALE of each event, in order: the ledger's types, opaque here.
-    pub events: Vec<Vec<u8>>,
-}
 
 /// Reads a hash field.
 pub fn hash(field: &'static str, value: &[u8]) -> Result<Hash, WireError> {
@@ -105,11 +85,32 @@ impl TryFrom<wire::SignedHeader> for SignedHeader {
     }
 }
 
-fn validator_set(encoded: &[u8]) -> Result<ValidatorSet, WireError> {
-    const FIELD: &str = "next_validators_scale";
+/// Reads a validator set and checks that it is one.
+pub fn validator_set(encoded: &[u8]) -> Result<ValidatorSet, WireError> {
+    const FIELD: &str = "validators_scale";
     let set: ValidatorSet = decode_all("validator set", encoded).map_err(|error| scale(FIELD, &error))?;
     set.check().map_err(|error| WireError::new(FIELD, error))?;
     Ok(set)
+}
+
+impl From<MerkleProof> for wire::MerkleProof {
+    fn from(proof: MerkleProof) -> Self {
+        let path = proof.path.into_iter().map(|hash| hash.0.to_vec()).collect();
+        Self { index: proof.index, count: proof.count, path }
+    }
+}
+
+impl TryFrom<wire::MerkleProof> for MerkleProof {
+    type Error = WireError;
+
+    fn try_from(message: wire::MerkleProof) -> Result<Self, WireError> {
+        let length = message.path.len();
+        if length > MAX_PATH {
+            return Err(WireError::new("proof.path", format!("has {length} entries, at most {MAX_PATH}")));
+        }
+        let path = message.path.iter().map(|hash| bytes("proof.path", hash).map(Hash));
+        Ok(Self { index: message.index, count: message.count, path: path.collect::<Result<_, _>>()? })
+    }
 }
 
 impl From<FinalizedBlock> for wire::GetBlockResponse {

@@ -1,21 +1,28 @@
-//! Connecting, and following the chain's certificates.
+//! Connecting: which node, and where trust begins.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use acumen_chain_ledger::Genesis;
-use acumen_proto::chain::SignedHeader;
+use acumen_proto::chain::{SignedHeader, validator_set};
 use acumen_proto::chain_v1 as wire;
 use acumen_protocol::codec::decode_all;
 use acumen_protocol::{AccountId, Hash, Header};
 
 use crate::error::Blame;
-use crate::light::{LightClient, LightError};
+use crate::light::{Checkpoint, LightClient};
 use crate::nodes::{Node, Nodes};
 use crate::{ClientError, Status, VerifiedAt};
 
-/// Headers asked for at a time while following a change of the validator set.
-const HEADERS_AT_A_TIME: u32 = 256;
+/// Where trust begins.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// The chain: a node of another genesis is refused. Without it the first node's genesis is believed.
+    pub genesis: Option<Hash>,
+    /// A block to begin from instead of genesis. It must be younger than the unbonding time, and whoever gave it must be
+    /// trusted as much as a genesis document.
+    pub checkpoint: Option<Checkpoint>,
+}
 
 /// A verified connection to the chain through one or more nodes. Cheap to clone; clones share what they know.
 #[derive(Clone, Debug)]
@@ -29,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) genesis: Genesis,
     pub(crate) genesis_hash: Hash,
     light: Mutex<LightClient>,
+    /// What trust begins with: from here everything can be verified once more.
+    pub(crate) anchor: LightClient,
     /// One lock for each sender: its transactions take their nonces one after the other.
     pub(crate) senders: Mutex<BTreeMap<AccountId, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -37,11 +46,17 @@ impl ChainClient {
     /// Connects to the first of `urls` that serves the chain. With `expected_genesis`, a node of another chain is
     /// refused; without, the first node's genesis is trusted.
     pub async fn connect(urls: &[String], expected_genesis: Option<Hash>) -> Result<Self, ClientError> {
+        Self::connect_with(urls, Trust { genesis: expected_genesis, checkpoint: None }).await
+    }
+
+    /// Connects to the first of `urls` that serves the chain that is trusted.
+    pub async fn connect_with(urls: &[String], trust: Trust) -> Result<Self, ClientError> {
         let nodes = Nodes::new(urls)?;
-        let (genesis, light) = nodes.ask(|node| fetch_genesis(node, expected_genesis)).await?;
+        let (genesis, light) = nodes.ask(|node| begin(node, &trust)).await?;
         let genesis_hash = light.genesis();
+        let anchor = light.clone();
         let (light, senders) = (Mutex::new(light), Mutex::new(BTreeMap::new()));
-        Ok(Self { shared: Arc::new(Shared { nodes, genesis, genesis_hash, light, senders }) })
+        Ok(Self { shared: Arc::new(Shared { nodes, genesis, genesis_hash, light, anchor, senders }) })
     }
 
     /// The genesis hash.
@@ -62,12 +77,24 @@ impl ChainClient {
         self.light().tip().into()
     }
 
+    /// Where trust began: genesis, or the checkpoint's height.
+    #[must_use]
+    pub fn anchor(&self) -> acumen_protocol::Height {
+        self.shared.anchor.anchor()
+    }
+
+    /// The set that decides the block after the newest verified one.
+    #[must_use]
+    pub fn validators(&self) -> acumen_protocol::ValidatorSet {
+        self.light().validators().clone()
+    }
+
     /// Where the chain stands now.
     pub async fn status(&self) -> Result<Status, ClientError> {
         self.shared.nodes.ask(|node| self.status_of(node)).await
     }
 
-    async fn status_of(&self, mut node: Node) -> Result<Status, ClientError> {
+    pub(crate) async fn status_of(&self, mut node: Node) -> Result<Status, ClientError> {
         let url = node.url.clone();
         let answer = node.grpc.get_status(wire::GetStatusRequest {}).await;
         let answer = answer.map_err(|status| ClientError::from_status(&url, &status))?.into_inner();
@@ -75,12 +102,9 @@ impl ChainClient {
         if found != self.genesis_hash() {
             return Err(ClientError::WrongChain { node: url, expected: self.genesis_hash(), found });
         }
-        let request = wire::GetHeadersRequest { from: answer.height, limit: 1 };
-        let headers = fetch_headers(&mut node, request).await?;
-        let tip =
-            headers.first().ok_or_else(|| ClientError::lying(&url, "it has no header at its own tip"))?;
-        self.follow(&mut node, tip).await?;
-        let tip = VerifiedAt::from(&tip.header);
+        let signed = fetch_header(&mut node, answer.height).await?;
+        self.follow(&mut node, &signed).await?;
+        let tip = VerifiedAt::from(&signed.header);
         Ok(Status {
             chain: self.shared.genesis.chain.clone(),
             genesis: found,
@@ -90,46 +114,15 @@ impl ChainClient {
         })
     }
 
-    /// A header at a given height, verified.
+    /// A header at a given height, verified: by the certificate of the set that decided it, or, before the checkpoint
+    /// with which trust began, by the chain of parents.
     pub async fn header(&self, height: acumen_protocol::Height) -> Result<Header, ClientError> {
         let attempt = |mut node: Node| async move {
-            let request = wire::GetHeadersRequest { from: height.get(), limit: 1 };
-            let headers = fetch_headers(&mut node, request).await?;
-            let found = headers.into_iter().next().filter(|signed| signed.header.height == height);
-            let signed = found.ok_or_else(|| ClientError::NotFound { what: format!("block {height}") })?;
+            let signed = fetch_header(&mut node, height.get()).await?;
             self.follow(&mut node, &signed).await?;
             Ok(signed.header)
         };
         self.shared.nodes.ask(attempt).await
-    }
-
-    /// Verifies a header that `node` gave, fetching headers in between if the validator set has changed since.
-    pub(crate) async fn follow(&self, node: &mut Node, signed: &SignedHeader) -> Result<Hash, ClientError> {
-        loop {
-            let (result, known) = {
-                let mut light = self.light();
-                (light.advance(signed), light.height())
-            };
-            match result {
-                Err(LightError::UnknownSet { height, .. }) if height > known => {
-                    self.follow_from(node, known).await?;
-                    if self.light().height() == known {
-                        return Err(ClientError::lying(&node.url, "its headers do not lead to its tip"));
-                    }
-                }
-                result => return result.blame(&node.url),
-            }
-        }
-    }
-
-    async fn follow_from(&self, node: &mut Node, known: acumen_protocol::Height) -> Result<(), ClientError> {
-        let from = known.get().saturating_add(1);
-        let headers = fetch_headers(node, wire::GetHeadersRequest { from, limit: HEADERS_AT_A_TIME }).await?;
-        let mut light = self.light();
-        for header in &headers {
-            light.advance(header).blame(&node.url)?;
-        }
-        Ok(())
     }
 
     pub(crate) fn light(&self) -> MutexGuard<'_, LightClient> {
@@ -137,18 +130,34 @@ impl ChainClient {
     }
 }
 
-async fn fetch_genesis(
-    mut node: Node,
-    expected: Option<Hash>,
-) -> Result<(Genesis, LightClient), ClientError> {
+/// The genesis document, and a light client where trust begins.
+async fn begin(mut node: Node, trust: &Trust) -> Result<(Genesis, LightClient), ClientError> {
     let answer = node.grpc.get_genesis(wire::GetGenesisRequest {}).await;
     let answer = answer.map_err(|status| ClientError::from_status(&node.url, &status))?.into_inner();
     let genesis: Genesis = decode_all("genesis document", &answer.genesis_scale).blame(&node.url)?;
     let light = LightClient::from_genesis(&genesis).blame(&node.url)?;
-    match expected.filter(|expected| *expected != light.genesis()) {
-        Some(expected) => Err(ClientError::WrongChain { node: node.url, expected, found: light.genesis() }),
-        None => Ok((genesis, light)),
+    if let Some(expected) = trust.genesis.filter(|expected| *expected != light.genesis()) {
+        return Err(ClientError::WrongChain { node: node.url, expected, found: light.genesis() });
     }
+    let Some(checkpoint) = &trust.checkpoint else { return Ok((genesis, light)) };
+    let signed = fetch_header(&mut node, checkpoint.height.get()).await?;
+    let request = wire::GetValidatorsRequest { height: checkpoint.height.get() };
+    let answer = node.grpc.get_validators(request).await;
+    let answer = answer.map_err(|status| ClientError::from_status(&node.url, &status))?.into_inner();
+    let set = validator_set(&answer.validators_scale).blame(&node.url)?;
+    let light = LightClient::from_checkpoint(light.genesis(), checkpoint, signed.header, set);
+    Ok((genesis, light.blame(&node.url)?))
+}
+
+/// Exactly the header at `height`, as the node gives it.
+pub(crate) async fn fetch_header(node: &mut Node, height: u64) -> Result<SignedHeader, ClientError> {
+    let request = wire::GetHeadersRequest { from: height, limit: 1, step: 1 };
+    let found = fetch_headers(node, request).await?.into_iter().next();
+    let signed = found.ok_or_else(|| ClientError::NotFound { what: format!("block {height}") })?;
+    if signed.header.height.get() != height {
+        return Err(ClientError::lying(&node.url, format!("asked for header {height}, got another")));
+    }
+    Ok(signed)
 }
 
 pub(crate) async fn fetch_headers(

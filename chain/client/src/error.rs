@@ -55,6 +55,20 @@ pub enum ClientError {
         /// What does not verify.
         reason: String,
     },
+    /// Two certified blocks at one height.
+    #[error("chain node {node} shows that the chain has forked: {fork}; trust neither block, report both certificates")]
+    Forked {
+        /// Its address.
+        node: String,
+        /// The certificates.
+        fork: Box<crate::light::Fork>,
+    },
+    /// Too far back to be verified from where trust began.
+    #[error("{reason}")]
+    TooOld {
+        /// How far, and what to do.
+        reason: String,
+    },
     /// The node lags behind what was verified already.
     #[error("chain node {node} is at height {height}, behind the verified height {known}")]
     Stale {
@@ -170,4 +184,10 @@ macro_rules! blame {
         }
     )*};
 }
-blame!(WireError, DecodeError, LightError, GenesisError);
+blame!(WireError, DecodeError, GenesisError);
+
+impl<T> Blame<T> for Result<T, LightError> {
+    fn blame(self, node: &str) -> Result<T, ClientError> {
+        self.map_err(|error| crate::witness::blamed(node, error))
+    }
+}

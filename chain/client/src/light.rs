@@ -1,118 +1,103 @@
-//! The light client's core: certificates from a trusted validator set forward, and proofs of state values. No I/O, no
-//! clock, no async.
+//! The light client's core: certificates from a trusted validator set forward, and proofs of values and events. No I/O,
+//! no clock, no async; with `default-features = false` the crate is this alone.
 //!
-//! Trust moves only forward: [`LightClient::advance`] accepts a header if the set that is trusted for the next height
-//! signed it. Heights may be skipped while the set stays the same, because then the header names the trusted set itself.
+//! Trust begins with a genesis document or a checkpoint and moves only forward: [`LightClient::advance`] accepts a header
+//! if the set that is trusted for its height signed it. Heights may be skipped while the set stays the same, because
+//! then the header names the trusted set itself; the set changes with the last block of an epoch only, so one header of
+//! each epoch is enough. Everything kept is bounded: [`MAX_SETS`] sets, [`MAX_SEEN`] certificates.
 
-use acumen_chain_ledger::tree::{self, ProofError};
+mod checkpoint;
+mod error;
+mod evidence;
+mod sets;
+
+use std::collections::BTreeMap;
+
+use acumen_chain_ledger::tree;
 use acumen_chain_ledger::{Event, Genesis, GenesisError, StateKey};
-use acumen_proto::chain::{FinalizedBlock, SignedHeader};
 use acumen_protocol::block::Block;
-use acumen_protocol::certificate::{CertificateError, ValidatorSetError};
-use acumen_protocol::codec::{DecodeError, decode_all};
+use acumen_protocol::codec::decode_all;
+pub use acumen_protocol::finality::{FinalizedBlock, SignedHeader};
 use acumen_protocol::hash::merkle_root;
-use acumen_protocol::{Hash, Header, Height, ValidatorSet};
+use acumen_protocol::merkle::MerkleProof;
+use acumen_protocol::{Certificate, Hash, Header, Height, SignedTransaction, ValidatorSet};
 
-use crate::types::VerifiedBlock;
+pub use checkpoint::{Checkpoint, ParseCheckpointError};
+pub use error::LightError;
+pub use evidence::{Fork, equivocations};
+pub use sets::{MAX_SETS, TrustedSet};
+use sets::Sets;
 
-/// What is known about the chain: its genesis, the newest verified header, the set that decides after it.
+/// Certificates kept, so that a second block at a height is noticed and its signers can be accused.
+pub const MAX_SEEN: usize = 256;
+
+/// What is known about the chain: its genesis, the newest verified header, and who decides after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LightClient {
     genesis: Hash,
+    anchor: Height,
     tip: Header,
     tip_id: Hash,
-    set: ValidatorSet,
-    set_hash: Hash,
+    sets: Sets,
+    seen: BTreeMap<Height, Certificate>,
 }
 
-/// Why something does not verify.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LightError {
-    /// A header without a certificate.
-    #[error("the header at height {height} has no certificate")]
-    NoCertificate {
-        /// Its height.
-        height: Height,
-    },
-    /// The certificate is for something else.
-    #[error("the certificate is for block {found} at height {height}, not for this header ({expected})")]
-    OtherBlock {
-        /// The certificate's height.
-        height: Height,
-        /// The certificate's block.
-        found: Hash,
-        /// The header's id.
-        expected: Hash,
-    },
-    /// Decided by a set that is not trusted (yet): follow the headers in between.
-    #[error("height {height} was decided by validator set {found}, the trusted one is {trusted}")]
-    UnknownSet {
-        /// The header's height.
-        height: Height,
-        /// The set it names.
-        found: Hash,
-        /// The set trusted.
-        trusted: Hash,
-    },
-    /// The certificate proves nothing.
-    #[error(transparent)]
-    Certificate(#[from] CertificateError),
-    /// The next set is not the one that the header names.
-    #[error("the header at height {height} names another next validator set than the one given")]
-    NextSet {
-        /// The header's height.
-        height: Height,
-    },
-    /// The next set is impossible.
-    #[error(transparent)]
-    ValidatorSet(#[from] ValidatorSetError),
-    /// Two blocks were decided at one height: the validators that signed both are at fault.
-    #[error("two certified blocks at height {height}: {first} and {second}; the chain has forked")]
-    Conflict {
-        /// The height.
-        height: Height,
-        /// The block known.
-        first: Hash,
-        /// The other.
-        second: Hash,
-    },
-    /// Not this chain's genesis.
-    #[error("the genesis header is {found}, expected {expected}")]
-    Genesis {
-        /// The one given.
-        found: Hash,
-        /// This chain's.
-        expected: Hash,
-    },
-    /// Transactions or events are not those of the header.
-    #[error("the {part} of the block at height {height} are not those that its header commits to")]
-    Body {
-        /// `transactions` or `events`.
-        part: &'static str,
-        /// The height.
-        height: Height,
-    },
-    /// An event does not decode.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
-    /// A proof proves nothing.
-    #[error(transparent)]
-    Proof(#[from] ProofError),
+/// A block whose certificate, transactions and events were verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedBlock {
+    /// The header.
+    pub header: Header,
+    /// Its id.
+    pub id: Hash,
+    /// Transactions, in order.
+    pub transactions: Vec<SignedTransaction>,
+    /// Events, in order.
+    pub events: Vec<Event>,
 }
 
 impl LightClient {
     /// Trusts a genesis document: its header is computed here, state root included.
     pub fn from_genesis(genesis: &Genesis) -> Result<Self, GenesisError> {
         let tip = genesis.header()?;
-        let set = genesis.validator_set()?;
-        Ok(Self { genesis: tip.id(), tip_id: tip.id(), set_hash: set.hash(), tip, set })
+        let sets = Sets::new(Height::ZERO, genesis.validator_set()?);
+        Ok(Self::begin(tip.id(), tip, sets))
+    }
+
+    /// Trusts a header: `genesis` is the chain's genesis hash and `set` the one that decides after the header. Whoever
+    /// gave the checkpoint must be trusted, and it must be younger than the unbonding time: older validators may have
+    /// taken their stake away and lose nothing by signing another history.
+    pub fn from_checkpoint(
+        genesis: Hash,
+        checkpoint: &Checkpoint,
+        header: Header,
+        set: ValidatorSet,
+    ) -> Result<Self, LightError> {
+        let (found, height) = (header.id(), header.height);
+        if height != checkpoint.height || found != checkpoint.block {
+            return Err(LightError::Checkpoint { found, expected: *checkpoint });
+        }
+        set.check()?;
+        if set.hash() != header.next_validators_hash {
+            return Err(LightError::NextSet { height });
+        }
+        Ok(Self::begin(genesis, header, Sets::new(height, set)))
+    }
+
+    fn begin(genesis: Hash, tip: Header, sets: Sets) -> Self {
+        let (tip_id, anchor) = (tip.id(), tip.height);
+        Self { genesis, anchor, tip, tip_id, sets, seen: BTreeMap::new() }
     }
 
     /// The genesis hash.
     #[must_use]
     pub const fn genesis(&self) -> Hash {
         self.genesis
+    }
+
+    /// The height at which trust begins: 0 with a genesis document.
+    #[must_use]
+    pub const fn anchor(&self) -> Height {
+        self.anchor
     }
 
     /// Newest verified height.
@@ -127,29 +112,45 @@ impl LightClient {
         &self.tip
     }
 
+    /// The set that decides the block after the tip.
+    #[must_use]
+    pub fn validators(&self) -> &ValidatorSet {
+        self.sets.newest().set()
+    }
+
     /// Verifies a header and, if it is newer than the tip, makes it the tip. Returns its id.
     pub fn advance(&mut self, signed: &SignedHeader) -> Result<Hash, LightError> {
         let id = self.verify(signed)?;
         let header = &signed.header;
+        if let Some(certificate) = &signed.certificate {
+            self.remember(certificate);
+        }
         if header.height <= self.tip.height {
             return Ok(id);
         }
-        if header.next_validators_hash != self.set_hash {
+        if header.next_validators_hash != self.sets.newest().hash() {
             let height = header.height;
             let next = signed.next_validators.as_ref().ok_or(LightError::NextSet { height })?;
             next.check()?;
             if next.hash() != header.next_validators_hash {
                 return Err(LightError::NextSet { height });
             }
-            self.set = next.clone();
-            self.set_hash = header.next_validators_hash;
+            self.sets.add(height, next.clone());
         }
         self.tip = header.clone();
         self.tip_id = id;
         Ok(id)
     }
 
-    /// Verifies a header without moving the tip. Returns its id.
+    fn remember(&mut self, certificate: &Certificate) {
+        self.seen.entry(certificate.height).or_insert_with(|| certificate.clone());
+        if self.seen.len() > MAX_SEEN {
+            self.seen.pop_first();
+        }
+    }
+
+    /// Verifies a header without moving the tip. Returns its id. A header before the anchor, or of a time whose set is
+    /// no longer kept, is [`LightError::UnknownSet`]; two certified blocks at one height are [`LightError::Fork`].
     pub fn verify(&self, signed: &SignedHeader) -> Result<Hash, LightError> {
         let header = &signed.header;
         let (id, height) = (header.id(), header.height);
@@ -162,35 +163,53 @@ impl LightClient {
             let (height, found) = (certificate.height, certificate.block);
             return Err(LightError::OtherBlock { height, found, expected: id });
         }
-        if header.validators_hash != self.set_hash {
-            let (found, trusted) = (header.validators_hash, self.set_hash);
+        let set = self.sets.at(height).filter(|set| set.hash() == header.validators_hash);
+        let Some(set) = set else {
+            let (found, trusted) = (header.validators_hash, self.sets.newest().hash());
             return Err(LightError::UnknownSet { height, found, trusted });
-        }
-        certificate.verify(&self.genesis, &self.set)?;
-        if height == self.tip.height && id != self.tip_id {
-            return Err(LightError::Conflict { height, first: self.tip_id, second: id });
-        }
+        };
+        set.verify(&self.genesis, certificate)?;
+        self.check_fork(certificate)?;
         Ok(id)
+    }
+
+    fn check_fork(&self, certificate: &Certificate) -> Result<(), LightError> {
+        if let Some(known) = self.seen.get(&certificate.height).filter(|known| known.block != certificate.block)
+        {
+            let fork = Fork { first: known.clone(), second: certificate.clone() };
+            return Err(LightError::Fork(Box::new(fork)));
+        }
+        if certificate.height == self.tip.height && certificate.block != self.tip_id {
+            let (height, expected) = (certificate.height, self.tip_id);
+            return Err(LightError::OtherBlock { height, found: certificate.block, expected });
+        }
+        Ok(())
     }
 
     /// Verifies a block and, if it is newer than the tip, makes its header the tip.
     pub fn advance_block(&mut self, block: FinalizedBlock) -> Result<VerifiedBlock, LightError> {
-        let header = &block.signed.header;
-        let height = header.height;
-        if Block::transactions_root(&block.transactions) != header.transactions_root {
-            return Err(LightError::Body { part: "transactions", height });
-        }
-        let decode = |bytes: &Vec<u8>| decode_all::<Event>("event", bytes);
-        let events = block.events.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
-        if merkle_root(block.events) != header.events_root {
-            return Err(LightError::Body { part: "events", height });
-        }
+        let events = check_body(&block)?;
         let id = self.advance(&block.signed)?;
         Ok(VerifiedBlock { header: block.signed.header, id, transactions: block.transactions, events })
     }
 }
 
-/// Checks that after the block with `header`, which the caller has verified, `key` had exactly `value`.
+/// Checks that transactions and events are those of the block's header, which this function does not verify.
+pub fn check_body(block: &FinalizedBlock) -> Result<Vec<Event>, LightError> {
+    let header = &block.signed.header;
+    let height = header.height;
+    if Block::transactions_root(&block.transactions) != header.transactions_root {
+        return Err(LightError::Body { part: "transactions", height });
+    }
+    if merkle_root(block.events.iter().cloned()) != header.events_root {
+        return Err(LightError::Body { part: "events", height });
+    }
+    let decode = |bytes: &Vec<u8>| decode_all::<Event>("event", bytes);
+    Ok(block.events.iter().map(decode).collect::<Result<Vec<_>, _>>()?)
+}
+
+/// Checks that after the block with `header`, which the caller has verified, `key` had exactly `value` (`None`: had no
+/// value).
 pub fn verify_value(
     header: &Header,
     key: &StateKey,
@@ -198,4 +217,24 @@ pub fn verify_value(
     proof: &[u8],
 ) -> Result<(), LightError> {
     Ok(tree::verify(&header.state_root, &key.to_bytes(), value, proof)?)
+}
+
+/// Checks that `event` is one of those of the block with `header`, which the caller has verified, and decodes it. Its
+/// place among them is what the prover says.
+pub fn verify_event(header: &Header, event: &[u8], proof: &MerkleProof) -> Result<Event, LightError> {
+    if !proof.verify(&header.events_root, event) {
+        return Err(LightError::EventProof { height: header.height, index: proof.index });
+    }
+    Ok(decode_all("event", event)?)
+}
+
+/// Checks that `parent` is the block before the one with `child`, which the caller has verified; returns its id. So the
+/// headers before a checkpoint are verified, back to any height.
+pub fn verify_parent(child: &Header, parent: &Header) -> Result<Hash, LightError> {
+    let id = parent.id();
+    if child.parent != id || parent.height.next() != Some(child.height) {
+        let (height, expected) = (parent.height, child.parent);
+        return Err(LightError::OtherBlock { height, found: id, expected });
+    }
+    Ok(id)
 }

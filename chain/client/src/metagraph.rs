@@ -53,13 +53,13 @@ pub struct MetagraphNeuron {
 }
 
 impl MetagraphNeuron {
-    fn new(neuron: Neuron, hotkey: &Hotkey) -> Self {
+    fn new(neuron: Neuron, hotkey: &Hotkey, epoch: Epoch) -> Self {
         Self {
             uid: neuron.uid,
             hotkey: neuron.hotkey,
             coldkey: hotkey.owner,
             stake: hotkey.total_stake,
-            take: hotkey.take,
+            take: hotkey.take_in(epoch),
             endpoint: neuron.endpoint,
             permit: neuron.permit,
             registered_at: neuron.registered_at,
@@ -95,7 +95,7 @@ impl ChainClient {
         let owners: Vec<StateKey> = neurons.iter().map(|neuron| StateKey::Hotkey(neuron.hotkey)).collect();
         let hotkeys = self.all::<Hotkey>(&owners, height).await?;
         let neurons =
-            neurons.into_iter().zip(&hotkeys).map(|(neuron, hotkey)| MetagraphNeuron::new(neuron, hotkey));
+            neurons.into_iter().zip(&hotkeys).map(|(neuron, hotkey)| MetagraphNeuron::new(neuron, hotkey, params.epoch_of(height)));
         let metagraph = Metagraph { track, epoch: params.epoch_of(height), info, neurons: neurons.collect() };
         Ok(Verified { value: metagraph, at: head.at })
     }

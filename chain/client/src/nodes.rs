@@ -44,6 +44,11 @@ impl Nodes {
         Ok(Self { nodes, preferred: AtomicUsize::new(0) })
     }
 
+    /// Every node, in the order given.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Node> {
+        self.nodes.iter().cloned()
+    }
+
     /// Asks node after node until one gives a usable answer, or a refusal that another would repeat.
     pub(crate) async fn ask<T, F, Fut>(&self, mut attempt: F) -> Result<T, ClientError>
     where

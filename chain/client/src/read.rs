@@ -1,18 +1,32 @@
 //! Reading state and blocks. Every value is checked against the state root of a certified header.
 
-use acumen_chain_ledger::{Account, EpochRecord, Hotkey, Params, Stake, StateKey, Supply, Track};
+use acumen_chain_ledger::{
+    Account, EpochRecord, Governance, Hotkey, KeyRecord, Params, Proposal, Stake, StateKey, Supply, Track,
+    Unbonding,
+};
 use acumen_proto::chain::{FinalizedBlock, SignedHeader};
 use acumen_proto::chain_v1 as wire;
 use acumen_protocol::codec::{Decode, decode_all};
-use acumen_protocol::{AccountId, Epoch, Height, Nacu, TrackId};
+use acumen_protocol::{AccountId, ConsensusPublic, Epoch, Height, Nacu, TrackId, ValidatorSet};
 
 use crate::error::Blame;
-use crate::light::verify_value;
+use crate::light::{check_body, verify_value};
 use crate::nodes::Node;
 use crate::{ChainClient, ClientError, SupplyReport, Verified, VerifiedAt, VerifiedBlock};
 
 /// Most keys in one question; nodes refuse more.
 pub(crate) const MAX_KEYS: usize = 4_096;
+
+/// A coldkey's part in the stake on one hotkey.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The hotkey.
+    pub hotkey: AccountId,
+    /// What is staked, at its present worth.
+    pub stake: Nacu,
+    /// What is on its way back: the block of the payout, and the amount unless it is slashed.
+    pub unbonding: Vec<(Height, Nacu)>,
+}
 
 /// Values of state keys, `None` where the state has none.
 pub(crate) type Values = Vec<Option<Vec<u8>>>;
@@ -45,6 +59,63 @@ impl ChainClient {
         let (pool, held): (Option<Hotkey>, Option<Stake>) = (decode(pool)?, decode(held)?);
         let worth = pool.zip(held).map_or(Nacu::ZERO, |(pool, held)| pool.value_of(held.shares));
         Ok(Verified { value: worth, at })
+    }
+
+    /// Everything that a coldkey has staked or is about to get back, by hotkey.
+    pub async fn positions(&self, coldkey: AccountId) -> Result<Verified<Vec<Position>>, ClientError> {
+        let Verified { value: hotkeys, at } = self.value::<Vec<AccountId>>(StateKey::Positions(coldkey)).await?;
+        let hotkeys = hotkeys.unwrap_or_default();
+        let keys = |hotkey: &AccountId| {
+            let hotkey = *hotkey;
+            [StateKey::Hotkey(hotkey), StateKey::Stake { hotkey, coldkey }, StateKey::Unbonding { hotkey, coldkey }]
+        };
+        let keys: Vec<StateKey> = hotkeys.iter().flat_map(keys).collect();
+        let found = self.values(&keys, Some(at.height)).await?;
+        let mut positions = Vec::with_capacity(hotkeys.len());
+        for (hotkey, values) in hotkeys.into_iter().zip(found.value.chunks_exact(3)) {
+            let [pool, held, waiting] = values else { continue };
+            let (Some(pool), held, waiting) =
+                (decode::<Hotkey>(pool)?, decode::<Stake>(held)?, decode::<Unbonding>(waiting)?)
+            else {
+                continue;
+            };
+            let stake = pool.value_of(held.unwrap_or_default().shares);
+            let parts = waiting.unwrap_or_default().parts.into_iter();
+            let unbonding = parts.map(|part| (part.due, pool.unbonding_value_of(part.shares))).collect();
+            positions.push(Position { hotkey, stake, unbonding });
+        }
+        Ok(Verified { value: positions, at })
+    }
+
+    /// The proposals that are open or wait to be enacted, oldest first, then the newest decided ones.
+    pub async fn proposals(&self) -> Result<Verified<Vec<Proposal>>, ClientError> {
+        /// Decided ones that are shown.
+        const SHOWN: u64 = 16;
+        let Verified { value, at } = self.value::<Governance>(StateKey::Governance).await?;
+        let governance = value.unwrap_or_default();
+        let first = governance.last.saturating_sub(SHOWN).saturating_add(1).max(1);
+        let old = governance.live.iter().copied().filter(|id| *id < first);
+        let ids: Vec<u64> = old.chain(first..=governance.last).collect();
+        let keys: Vec<StateKey> = ids.into_iter().map(StateKey::Proposal).collect();
+        let found = self.values(&keys, Some(at.height)).await?;
+        let proposals = found.value.iter().map(decode::<Proposal>).collect::<Result<Vec<_>, _>>()?;
+        Ok(Verified { value: proposals.into_iter().flatten().collect(), at })
+    }
+
+    /// The set that decides the next block, from the state.
+    pub async fn validator_set(&self) -> Result<Verified<ValidatorSet>, ClientError> {
+        self.needed(StateKey::Validators, "the validator set").await
+    }
+
+    /// Who has bound a consensus key, and whether it is banned.
+    pub async fn consensus_keys(
+        &self,
+        keys: &[ConsensusPublic],
+    ) -> Result<Verified<Vec<Option<KeyRecord>>>, ClientError> {
+        let keys: Vec<StateKey> = keys.iter().copied().map(StateKey::ConsensusKey).collect();
+        let Verified { value, at } = self.values(&keys, None).await?;
+        let records = value.iter().map(decode::<KeyRecord>).collect::<Result<Vec<_>, _>>()?;
+        Ok(Verified { value: records, at })
     }
 
     /// The parameters.
@@ -112,8 +183,10 @@ impl ChainClient {
         node: &mut Node,
         block: FinalizedBlock,
     ) -> Result<VerifiedBlock, ClientError> {
-        self.follow(node, &block.signed).await?;
-        self.light().advance_block(block).blame(&node.url)
+        let events = check_body(&block).blame(&node.url)?;
+        let id = self.follow(node, &block.signed).await?;
+        let (header, transactions) = (block.signed.header, block.transactions);
+        Ok(VerifiedBlock { header, id, transactions, events })
     }
 
     async fn value<T: Decode>(&self, key: StateKey) -> Result<Verified<Option<T>>, ClientError> {

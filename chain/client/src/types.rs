@@ -1,7 +1,8 @@
 //! What the client hands out.
 
-use acumen_chain_ledger::Event;
-use acumen_protocol::{Hash, Header, Height, Nacu, SignedTransaction, TimestampMs};
+use acumen_protocol::{Hash, Header, Height, Nacu, TimestampMs};
+
+use crate::light::VerifiedBlock;
 
 /// The block against whose state root something was verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,7 @@ pub struct Verified<T> {
     pub at: VerifiedAt,
 }
 
+#[cfg(feature = "grpc")]
 impl<T> Verified<T> {
     /// The same block, another value.
     pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Verified<U> {
@@ -89,19 +91,6 @@ pub struct Included {
     pub at: VerifiedAt,
     /// What it has paid.
     pub fee: Nacu,
-}
-
-/// A block whose certificate, transactions and events were verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerifiedBlock {
-    /// The header.
-    pub header: Header,
-    /// Its id.
-    pub id: Hash,
-    /// Transactions, in order.
-    pub transactions: Vec<SignedTransaction>,
-    /// Events, in order.
-    pub events: Vec<Event>,
 }
 
 impl VerifiedBlock {

@@ -2,10 +2,12 @@
 //! with the ledger's `Rejection` as SCALE in the status' details.
 
 mod convert;
+mod light;
+mod piece;
 
 use std::pin::Pin;
 
-use acumen_chain_ledger::{Audit, Event, Genesis, audit};
+use acumen_chain_ledger::{Audit, Event, Genesis};
 use acumen_chain_store::StoreError;
 use acumen_proto::chain_v1 as wire;
 use acumen_proto::chain_v1::chain_server::Chain;
@@ -19,9 +21,6 @@ use crate::executor::Executor;
 use crate::mempool::PoolError;
 use crate::metrics::Metrics;
 use convert::{finalized, signed_header};
-
-/// Most headers in one answer.
-const MAX_HEADERS: u64 = 256;
 
 /// Most keys in one question.
 const MAX_KEYS: usize = 4_096;
@@ -42,16 +41,17 @@ pub(crate) struct Service {
     genesis: Genesis,
     metrics: Metrics,
     shutdown: CancellationToken,
+    audits: light::AuditCache,
 }
 
 impl Service {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         executor: Executor,
         genesis: Genesis,
         metrics: Metrics,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { executor, genesis, metrics, shutdown }
+        Self { executor, genesis, metrics, shutdown, audits: light::AuditCache::default() }
     }
 
     /// Runs `work`, which reads the disk or executes, off the async threads.
@@ -116,15 +116,25 @@ impl Chain for Service {
         &self,
         request: Request<wire::GetHeadersRequest>,
     ) -> Result<Response<wire::GetHeadersResponse>, Status> {
-        let wire::GetHeadersRequest { from, limit } = request.into_inner();
-        let last = from.saturating_add(u64::from(limit).min(MAX_HEADERS));
-        let headers = self.blocking(move |executor| {
-            let last = last.min(executor.store().tip().height.get().saturating_add(1));
-            let read =
-                |height| stored(executor, Height::new(height)).map(|block| signed_header(&block).into());
-            (from..last).map(read).collect::<Result<Vec<_>, Status>>()
-        });
-        Ok(Response::new(wire::GetHeadersResponse { headers: headers.await? }))
+        let request = request.into_inner();
+        Ok(Response::new(self.blocking(move |executor| light::headers(executor, request)).await?))
+    }
+
+    async fn get_validators(
+        &self,
+        request: Request<wire::GetValidatorsRequest>,
+    ) -> Result<Response<wire::GetValidatorsResponse>, Status> {
+        let (height, tempo) = (request.into_inner().height, self.genesis.params.tempo_blocks);
+        let answer = self.blocking(move |executor| light::validators(executor, tempo, height));
+        Ok(Response::new(answer.await?))
+    }
+
+    async fn get_events(
+        &self,
+        request: Request<wire::GetEventsRequest>,
+    ) -> Result<Response<wire::GetEventsResponse>, Status> {
+        let request = request.into_inner();
+        Ok(Response::new(self.blocking(move |executor| light::events(executor, &request)).await?))
     }
 
     async fn get_block(
@@ -157,7 +167,24 @@ impl Chain for Service {
         request: Request<wire::GetSupplyRequest>,
     ) -> Result<Response<wire::GetSupplyResponse>, Status> {
         let wanted = request.into_inner().height;
-        Ok(Response::new(self.blocking(move |executor| supply(executor, wanted)).await?))
+        if wanted != 0 {
+            return Ok(Response::new(self.blocking(move |executor| supply_then(executor, wanted)).await?));
+        }
+        let mut newest = self.audits.lock().await;
+        let tip = self.executor.store().tip().height;
+        let (height, audit) = match *newest {
+            Some(known) if known.0 == tip => known,
+            _ => *newest.insert(self.blocking(light::audit_tip).await?),
+        };
+        Ok(Response::new(supply_response(height.get(), &audit)))
+    }
+
+    async fn get_state_piece(
+        &self,
+        request: Request<wire::GetStatePieceRequest>,
+    ) -> Result<Response<wire::GetStatePieceResponse>, Status> {
+        let request = request.into_inner();
+        Ok(Response::new(self.blocking(move |executor| piece::piece(executor, request)).await?))
     }
 
     type SubscribeStream = Blocks;
@@ -213,24 +240,13 @@ fn state(executor: &Executor, keys: &[Vec<u8>], height: u64) -> Result<wire::Get
     Ok(wire::GetStateResponse { header: Some(header), values: values.collect() })
 }
 
-fn supply(executor: &Executor, wanted: u64) -> Result<wire::GetSupplyResponse, Status> {
-    if wanted != 0 {
-        let audit = stored(executor, Height::new(wanted))?.audit.ok_or_else(|| {
-            Status::out_of_range(format!(
-                "block {wanted} ended no epoch: ask for one that did, or for height 0, the newest"
-            ))
-        })?;
-        return Ok(supply_response(wanted, &audit));
-    }
-    // The tip may move between these two reads: take the state of a tip that did not.
-    let (height, state) = loop {
-        let before = executor.store().tip().height;
-        let state = executor.store().state().map_err(|error| failed(&error))?;
-        if executor.store().tip().height == before {
-            break (before.get(), state);
-        }
-    };
-    let audit = audit(&state).map_err(|error| Status::data_loss(error.to_string()))?;
+/// What was added up when the block at `height` ended an epoch.
+fn supply_then(executor: &Executor, height: u64) -> Result<wire::GetSupplyResponse, Status> {
+    let audit = stored(executor, Height::new(height))?.audit.ok_or_else(|| {
+        Status::out_of_range(format!(
+            "block {height} ended no epoch: ask for one that did, or for height 0, the newest"
+        ))
+    })?;
     Ok(supply_response(height, &audit))
 }
 

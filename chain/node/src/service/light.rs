@@ -1,0 +1,117 @@
+//! What light clients ask for: headers some heights apart, the set after a height, events with proofs.
+
+use std::sync::Arc;
+
+use acumen_chain_ledger::{Audit, Event, audit};
+use acumen_chain_store::StoredBlock;
+use acumen_proto::chain_v1 as wire;
+use acumen_protocol::codec::{Encode as _, decode_all};
+use acumen_protocol::merkle::MerkleTree;
+use acumen_protocol::{Hash, Height};
+use tonic::Status;
+
+use super::convert::signed_header;
+use super::{failed, stored};
+use crate::executor::Executor;
+
+/// Most headers in one answer.
+const MAX_HEADERS: u64 = 256;
+
+/// Most events in one answer.
+const MAX_EVENTS: usize = 1_024;
+
+pub(super) fn headers(
+    executor: &Executor,
+    request: wire::GetHeadersRequest,
+) -> Result<wire::GetHeadersResponse, Status> {
+    let wire::GetHeadersRequest { from, limit, step } = request;
+    let (step, limit) = (step.max(1), u64::from(limit).min(MAX_HEADERS));
+    let tip = executor.store().tip().height.get();
+    let heights = (0..limit).map_while(|index| from.checked_add(index.checked_mul(step)?));
+    let read = |height| stored(executor, Height::new(height)).map(|block| signed_header(&block).into());
+    let headers =
+        heights.take_while(|height| *height <= tip).map(read).collect::<Result<Vec<_>, Status>>()?;
+    Ok(wire::GetHeadersResponse { headers })
+}
+
+/// The set that decides the block after `height`: it stands in the last block up to there that changed it. The set
+/// changes with the last block of an epoch only.
+pub(super) fn validators(
+    executor: &Executor,
+    tempo: u64,
+    height: u64,
+) -> Result<wire::GetValidatorsResponse, Status> {
+    let mut block = stored(executor, Height::new(height))?;
+    let mut at = height;
+    loop {
+        if let Some(set) = block.next_validators {
+            return Ok(wire::GetValidatorsResponse { validators_scale: set.encode() });
+        }
+        let last = at.saturating_sub(1);
+        at = last - last.checked_rem(tempo).unwrap_or(0);
+        block = stored(executor, Height::new(at))?;
+        if at == 0 && block.next_validators.is_none() {
+            return Err(Status::data_loss("block 0 names no validators"));
+        }
+    }
+}
+
+pub(super) fn events(
+    executor: &Executor,
+    request: &wire::GetEventsRequest,
+) -> Result<wire::GetEventsResponse, Status> {
+    let (block, from, limit) = if request.transaction.is_empty() {
+        let block = stored(executor, Height::new(request.height))?;
+        let from = usize::try_from(request.from).unwrap_or(usize::MAX);
+        (block, from, usize::try_from(request.limit).unwrap_or(MAX_EVENTS).min(MAX_EVENTS))
+    } else {
+        let id = acumen_proto::chain::hash("transaction", &request.transaction)?;
+        let height = executor.store().height_of(&id).map_err(|error| failed(&error))?;
+        let height =
+            height.ok_or_else(|| Status::not_found(format!("transaction {id} (in a finalised block)")))?;
+        let block = stored(executor, height)?;
+        let (from, count) = events_of(&block, id);
+        (block, from, count)
+    };
+    let tree = MerkleTree::new(block.events.iter().map(Vec::as_slice));
+    let proven = block.events.iter().enumerate().skip(from).take(limit).filter_map(|(place, event)| {
+        let proof = u32::try_from(place).ok().and_then(|place| tree.prove(place))?;
+        Some(wire::ProvenEvent { event_scale: event.clone(), proof: Some(proof.into()) })
+    });
+    let events = proven.collect();
+    Ok(wire::GetEventsResponse { header: Some(signed_header(&block).into()), events })
+}
+
+/// First place and number of a transaction's events: its own come before the one that closes it.
+fn events_of(block: &StoredBlock, id: Hash) -> (usize, usize) {
+    let mut first = 0_usize;
+    for (place, bytes) in block.events.iter().enumerate() {
+        let event = decode_all::<Event>("event", bytes);
+        if let Ok(Event::Applied { id: found, .. } | Event::Failed { id: found, .. }) = event {
+            if found == id {
+                return (first, place.saturating_sub(first).saturating_add(1));
+            }
+            first = place.saturating_add(1);
+        }
+    }
+    (0, 0)
+}
+
+/// The newest height that was added up, and the result: however often it is asked for, the state is walked once for each
+/// block, by one at a time, and whoever waits holds no thread.
+pub(super) type AuditCache = Arc<tokio::sync::Mutex<Option<(Height, Audit)>>>;
+
+/// Adds everything up at the tip.
+pub(super) fn audit_tip(executor: &Executor) -> Result<(Height, Audit), Status> {
+    let store = executor.store();
+    // The tip may move between these two reads: take the state of a tip that did not.
+    let (height, state) = loop {
+        let before = store.tip().height;
+        let state = store.state().map_err(|error| failed(&error))?;
+        if store.tip().height == before {
+            break (before, state);
+        }
+    };
+    let found = audit(&state).map_err(|error| Status::data_loss(error.to_string()))?;
+    Ok((height, found))
+}
