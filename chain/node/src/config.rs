@@ -29,10 +29,17 @@ pub struct Config {
     /// The network of the nodes that decide, and of those that follow them. Left out, this node is the only validator.
     #[serde(default)]
     pub consensus: Option<Consensus>,
+    /// The peers among whom transactions are passed on. Left out, this node has none.
+    #[serde(default)]
+    pub network: Option<acumen_chain_network::Config>,
+    /// Addresses of nodes (`http://HOST:PORT`, their `listen`) from which a node without data receives a recent state,
+    /// verified from genesis, instead of executing every block; without [consensus] it follows them afterwards.
+    #[serde(default)]
+    pub sync_from: Vec<String>,
     /// Time between blocks, in milliseconds.
     #[serde(default = "default_block_time_ms")]
     pub block_time_ms: u64,
-    /// Heights before the tip whose state can be proven.
+    /// Heights before the tip whose state can be proven, and given to new nodes. 9223372036854775807 keeps all: an archive.
     #[serde(default = "default_keep_states")]
     pub keep_states: u64,
     /// Transactions that may wait.
@@ -115,8 +122,12 @@ impl Config {
     pub fn check(&self) -> Result<(), NodeError> {
         let genesis = load_genesis(&self.genesis)?;
         let key = self.consensus_key.as_deref().map(load_key).transpose()?;
+        if let Some(network) = &self.network {
+            network.check()?;
+        }
         match &self.consensus {
             Some(network) => network.check(),
+            None if !self.sync_from.is_empty() => Ok(()),
             None => {
                 let own = key.map(|key| key.public());
                 match genesis.validators.iter().filter(|validator| Some(validator.key) != own).count() {

@@ -39,7 +39,8 @@ pub enum NodeError {
     /// Others decide, and this node has no way to hear of it.
     #[error(
         "the chain is decided by {others} validators besides this node, which has no [consensus] network: set \
-         `consensus.listen` and `consensus.peers`, or use the key file of the one validator"
+         `consensus.listen` and `consensus.peers`, or `sync_from` to follow other nodes without a vote, or use the key \
+         file of the one validator"
     )]
     Alone {
         /// Validators with another key than this node's.
@@ -59,6 +60,12 @@ pub enum NodeError {
         /// Why.
         reason: String,
     },
+    /// The peers that gossip.
+    #[error(transparent)]
+    Network(#[from] acumen_chain_network::NetworkError),
+    /// No state could be had from other nodes.
+    #[error(transparent)]
+    Sync(#[from] crate::sync::SyncError),
     /// An epoch would make or lose tokens: a bug, and the reason to stop before the block is final.
     #[error("the supply is not conserved, so the node stops: {0}")]
     Conservation(#[from] AuditError),

@@ -1,12 +1,13 @@
 //! Proposing, validating and committing blocks: the ledger on top of the store. Everything here blocks; async callers
 //! use a blocking thread.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use acumen_chain_ledger::{
     Audit, BlockBuilder, BlockContext, BlockError, BlockOutcome, Event, Overlay, StateRead, View, audit,
     check, execute_block, fee_with_tip, payer,
 };
+use acumen_chain_network::NetworkHandle;
 use acumen_chain_store::{Prepared, Store, StoredBlock};
 use acumen_protocol::codec::Encode as _;
 use acumen_protocol::hash::merkle_root;
@@ -39,6 +40,8 @@ struct Shared {
     metrics: Metrics,
     /// Blocks that were applied to the tip and are not decided.
     assembled: Mutex<Vec<Assembled>>,
+    /// Where transactions submitted here are published, if this node has peers.
+    network: OnceLock<NetworkHandle>,
 }
 
 impl Executor {
@@ -46,7 +49,7 @@ impl Executor {
         let tip = watch::Sender::new(store.tip().height);
         metrics.height(store.tip().height);
         let (pool, assembled) = (Mutex::new(pool), Mutex::new(Vec::new()));
-        Self { shared: Arc::new(Shared { store, pool, tip, metrics, assembled }) }
+        Self { shared: Arc::new(Shared { store, pool, tip, metrics, assembled, network: OnceLock::new() }) }
     }
 
     /// The store.
@@ -80,14 +83,31 @@ impl Executor {
         self.shared.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Checks a transaction against the tip's state and queues it.
+    /// From now on, what is submitted here is published there. The first network stays.
+    pub(crate) fn publish_to(&self, network: NetworkHandle) {
+        let _ = self.shared.network.set(network);
+    }
+
+    /// Checks a transaction against the tip's state, queues it, and publishes it if it is new.
     pub fn submit(&self, signed: SignedTransaction) -> Result<Hash, PoolError> {
+        let network = self.shared.network.get().map(|network| (network, signed.to_bytes()));
+        let (id, new) = self.admit(signed)?;
+        if let Some((network, bytes)) = network.filter(|_| new) {
+            if let Err(error) = network.publish(bytes) {
+                tracing::warn!(%id, %error, "a transaction was queued here and not published");
+            }
+        }
+        Ok(id)
+    }
+
+    /// Checks a transaction against the tip's state and queues it. True if it was not there already.
+    pub(crate) fn admit(&self, signed: SignedTransaction) -> Result<(Hash, bool), PoolError> {
         let genesis = self.genesis();
         let verified = signed.clone().verify(&genesis).map_err(PoolError::Transaction)?;
         let internal = |error: &dyn std::fmt::Display| PoolError::Internal { reason: error.to_string() };
         let mut pool = self.pool();
         if pool.contains(&verified.id()) {
-            return Ok(verified.id());
+            return Ok((verified.id(), false));
         }
         let state = self.store().state().map_err(|error| internal(&error))?;
         let context = self.next_context(TimestampMs::ZERO);
@@ -96,7 +116,7 @@ impl Executor {
         checked.map_err(PoolError::Rejected)?;
         let added = pool.add(self.offer(&state, signed, verified).map_err(|error| internal(&error))?);
         self.shared.metrics.pool(pool.len());
-        added
+        added.map(|id| (id, true))
     }
 
     /// What the pool wants to know about a transaction that the ledger has found fit.

@@ -8,15 +8,18 @@
 mod config;
 mod error;
 mod executor;
+mod gossip;
 mod mempool;
 mod metrics;
 mod node;
 mod ordering;
 mod replication;
 mod service;
+mod sync;
 
 pub use config::{Config, Consensus, load_genesis, load_key};
 pub use error::NodeError;
 pub use executor::Executor;
 pub use mempool::{Limits, Mempool, PoolError};
 pub use node::{Node, run};
+pub use sync::SyncError;

@@ -129,6 +129,11 @@ impl Metrics {
         self.consensus.equivocations.inc();
     }
 
+    /// Adds what somebody else counts.
+    pub(crate) fn add(&self, collector: Box<dyn prometheus_client::collector::Collector>) {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner).register_collector(collector);
+    }
+
     /// The text of `/metrics`.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();

@@ -16,10 +16,12 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, load_genesis, load_key};
 use crate::error::NodeError;
 use crate::executor::Executor;
+use crate::gossip::Gossip;
 use crate::mempool::{Limits, Mempool};
 use crate::metrics::Metrics;
 use crate::replication;
 use crate::service::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, Service};
+use crate::sync::{self, Follow};
 
 /// Memory of the store's cache, in bytes.
 const STORE_CACHE_BYTES: usize = 64 << 20;
@@ -33,6 +35,8 @@ pub struct Node {
     genesis: Genesis,
     executor: Executor,
     consensus: acumen_chain_bft::Config,
+    follow: Option<Follow>,
+    gossip: Option<Gossip>,
     metrics: Metrics,
     listener: TcpListener,
     metrics_listener: Option<TcpListener>,
@@ -40,7 +44,12 @@ pub struct Node {
 
 /// Runs a node until `shutdown`. Paths in `config` are resolved already.
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), NodeError> {
-    Node::start(config).await?.run(shutdown).await
+    // Receiving a state may take minutes; whoever stops the node does not wait for it.
+    let node = tokio::select! {
+        node = Node::start(config) => node?,
+        () = shutdown.cancelled() => return Ok(()),
+    };
+    node.run(shutdown).await
 }
 
 impl Node {
@@ -57,6 +66,7 @@ impl Node {
         key: Option<ConsensusKeypair>,
     ) -> Result<Self, NodeError> {
         let options = Options { keep_states: config.keep_states, cache_bytes: STORE_CACHE_BYTES };
+        sync::restore(&config.data_dir, &genesis, &config.sync_from, options).await?;
         let (dir, document) = (config.data_dir.clone(), genesis.clone());
         let opened = tokio::task::spawn_blocking(move || Store::open(&dir, &document, options)).await;
         let store = opened.map_err(|error| NodeError::Task { reason: error.to_string() })??;
@@ -70,16 +80,21 @@ impl Node {
         let own = key.as_ref().map(ConsensusKeypair::public);
         let others =
             executor.validators()?.validators().iter().filter(|voter| Some(voter.key) != own).count();
-        if config.consensus.is_none() && others > 0 {
-            return Err(NodeError::Alone { others });
-        }
+        let follow = match (&config.consensus, others) {
+            (None, 1..) if config.sync_from.is_empty() => return Err(NodeError::Alone { others }),
+            (None, 1..) => Some(Follow::new(&config.sync_from)?),
+            _ => None,
+        };
         let consensus = replication::settings(&config, key)?;
         let listener = bind(config.listen, "listen").await?;
         let metrics_listener = match config.metrics_listen {
             Some(address) => Some(bind(address, "metrics_listen").await?),
             None => None,
         };
-        Ok(Self { genesis, executor, consensus, metrics, listener, metrics_listener })
+        let network = config.network.as_ref();
+        let gossip =
+            network.map(|network| Gossip::start(network, &config.data_dir, &executor)).transpose()?;
+        Ok(Self { genesis, executor, consensus, follow, gossip, metrics, listener, metrics_listener })
     }
 
     /// Where the gRPC server listens: tells the port if the configuration said 0.
@@ -92,18 +107,30 @@ impl Node {
         self.metrics_listener.as_ref().map(local).transpose()
     }
 
+    /// The peers that gossip transactions, if there are any to be.
+    #[must_use]
+    pub fn network(&self) -> Option<&acumen_chain_network::NetworkHandle> {
+        self.gossip.as_ref().map(Gossip::handle)
+    }
+
     /// Serves and produces blocks until `shutdown`, or until something breaks.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), NodeError> {
         let address = self.address()?;
         let stop = shutdown.child_token();
-        let Self { genesis, executor, consensus, metrics, listener, metrics_listener } = self;
+        let Self { genesis, executor, consensus, follow, gossip, metrics, listener, metrics_listener } = self;
         let tip = executor.store().tip().height;
         tracing::info!(chain = %genesis.chain, genesis = %executor.genesis(), height = %tip, %address, "node is up");
         let service = Service::new(executor.clone(), genesis, metrics.clone(), stop.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(service, listener, stop.clone()));
         tasks.spawn(serve_metrics(metrics, metrics_listener, stop.clone()));
-        tasks.spawn(replication::run(consensus, executor, stop.clone()));
+        if let Some(gossip) = gossip {
+            tasks.spawn(gossip.run(executor.clone(), stop.clone()));
+        }
+        match follow {
+            Some(follow) => tasks.spawn(follow.run(executor, stop.clone())),
+            None => tasks.spawn(replication::run(consensus, executor, stop.clone())),
+        };
         let first = tasks.join_next().await.map_or(Ok(()), flatten);
         stop.cancel();
         // The block in progress is committed and open streams end; a connection that hangs is cut.

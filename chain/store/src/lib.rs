@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod blocks;
+mod checkpoints;
 mod commit;
 mod error;
 mod proposal;
@@ -21,5 +22,7 @@ pub use commit::Prepared;
 pub use error::StoreError;
 pub use proposal::{MAX_UNDECIDED, Undecided};
 pub use snapshot::Snapshot;
+pub use snapshot::piece::{Branch, Piece, PieceError, Prefix, PrefixError};
+pub use snapshot::restore::{Restore, RestoreError};
 pub use store::{Options, Store};
 pub use tree::Proven;

@@ -1,4 +1,8 @@
-//! The state at the tip, as the ledger reads it.
+//! The state at the tip, as the ledger reads it; and how whole states are given to new nodes ([`serve`], [`restore`]).
+
+pub(crate) mod piece;
+pub(crate) mod restore;
+mod serve;
 
 use acumen_chain_ledger::StateRead;
 use acumen_chain_ledger::state::{StateError, Visit};

@@ -9,13 +9,15 @@ use acumen_protocol::{Block, Hash, Header, Height};
 use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _};
 
 use crate::blocks::StoredBlock;
+use crate::checkpoints::CHECKPOINTS;
 use crate::error::StoreError;
 use crate::tables::{
-    BLOCKS, FIRST_KEPT, HISTORY, KEYS, LAYOUT, LAYOUT_VERSION, META, NODES, PROPOSALS, STALE, TRANSACTIONS, VALUES,
+    BLOCKS, FIRST_KEPT, HISTORY, KEYS, LAYOUT, LAYOUT_VERSION, META, NODES, PROPOSALS, STALE, TRANSACTIONS,
+    VALUES,
 };
 
 /// The database's file inside the data directory.
-const FILE: &str = "chain.redb";
+pub(crate) const FILE: &str = "chain.redb";
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -94,14 +96,18 @@ impl Store {
         if prepared.root() != header.state_root {
             return Err(StoreError::corrupt(&self.path, "the genesis state root cannot be reproduced"));
         }
-        let block = StoredBlock {
-            block: Block { header, transactions: Vec::new() },
+        self.write_block(&Self::genesis_block(genesis)?, prepared, true)
+    }
+
+    /// Genesis as block 0.
+    pub(crate) fn genesis_block(genesis: &Genesis) -> Result<StoredBlock, StoreError> {
+        Ok(StoredBlock {
+            block: Block { header: genesis.header()?, transactions: Vec::new() },
             certificate: None,
             next_validators: Some(genesis.validator_set()?),
             events: Vec::new(),
             audit: None,
-        };
-        self.write_block(&block, prepared, true)
+        })
     }
 
     /// Finds the tip and checks that everything of it is there.
@@ -174,6 +180,7 @@ impl Store {
         write.open_table(NODES)?;
         write.open_table(STALE)?;
         write.open_table(PROPOSALS)?;
+        write.open_table(CHECKPOINTS)?;
         let mut meta = write.open_table(META)?;
         meta.insert(LAYOUT, LAYOUT_VERSION.encode().as_slice())?;
         meta.insert(FIRST_KEPT, 0_u64.encode().as_slice())?;

@@ -21,8 +21,8 @@ pub struct Proven {
 
 /// The tables that `jmt` reads.
 pub(crate) struct TreeTables {
-    nodes: ReadOnlyTable<&'static [u8], &'static [u8]>,
-    history: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    pub(crate) nodes: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    pub(crate) history: ReadOnlyTable<&'static [u8], &'static [u8]>,
 }
 
 impl TreeReader for TreeTables {
@@ -38,7 +38,7 @@ impl TreeReader for TreeTables {
     }
 
     fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
-        anyhow::bail!("only needed to restore a tree from chunks, which this store does not do")
+        anyhow::bail!("only needed by jmt's own way to restore a tree, which this store does not use")
     }
 }
 
@@ -59,10 +59,7 @@ impl Store {
 
     /// Values and proofs of `keys` in the state after the block at `height`.
     pub fn prove(&self, height: Height, keys: &[Vec<u8>]) -> Result<Vec<Proven>, StoreError> {
-        let (first, tip) = (Height::new(self.meta(FIRST_KEPT)?), self.tip().height);
-        if height < first || height > tip {
-            return Err(StoreError::NotKept { height, first, tip });
-        }
+        self.check_kept(height)?;
         let tables = self.tree_tables()?;
         let tree = JellyfishMerkleTree::<_, Hasher>::new(&tables);
         let prove = |key: &Vec<u8>| {
@@ -74,8 +71,16 @@ impl Store {
         keys.iter().map(prove).collect()
     }
 
+    pub(crate) fn check_kept(&self, height: Height) -> Result<(), StoreError> {
+        let (first, tip) = (Height::new(self.meta(FIRST_KEPT)?), self.tip().height);
+        if height < first || height > tip {
+            return Err(StoreError::NotKept { height, first, tip });
+        }
+        Ok(())
+    }
+
     /// A height that was pruned while it was read is not damage.
-    fn moved_on(&self, height: Height, error: &anyhow::Error) -> StoreError {
+    pub(crate) fn moved_on(&self, height: Height, error: &anyhow::Error) -> StoreError {
         match self.meta::<u64>(FIRST_KEPT) {
             Ok(first) if height.get() < first => {
                 StoreError::NotKept { height, first: Height::new(first), tip: self.tip().height }

@@ -52,6 +52,8 @@ pub fn config(dir: &Path, genesis: &Genesis) -> Config {
         metrics_listen: None,
         consensus_key: Some("key".into()),
         consensus: None,
+        network: None,
+        sync_from: Vec::new(),
         block_time_ms: 20,
         keep_states: 1_024,
         pool_transactions: 100,
