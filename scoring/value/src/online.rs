@@ -3,12 +3,23 @@
 //! * [`BayesMixture`] weights by posterior. Its regret is at most ln n nats in total against the best *single* miner, on
 //!   every prefix; it selects a model and does not learn to mix.
 //! * [`SoftBayes`] moves gently (Orseau, Lattimore & Legg 2017): w_i ← w_i (1 − η + η p_i / p̄). It competes with the best
-//!   fixed *mixture*; its regret against the best single miner is at most ln(n)/η on every prefix (proof: ln(1 − η + ηx) ≥
-//!   η ln x, sum over the miner's updates, w ≤ 1).
+//!   fixed *mixture*: [`SoftBayes::regret_bound`], proved below, on every prefix. Against the best single miner it loses at
+//!   most ln(n)/η on every prefix (ln(1 − η + ηx) ≥ η ln x; sum over one miner's updates; its weight stays ≤ 1).
 //! * [`Window`] keeps the last positions and fits the mixture to them by EM: the best fixed mixture of the recent past.
 //!
 //! All take p_i(y), the probability each miner gave to the realised token, which must be in (0, 1]; a missing answer is
 //! given as the pool's own probability ([`impute`]), so that it moves nothing.
+//!
+//! # The bound of Soft-Bayes
+//! Let x_i = p_i/p̄ at a token, M = max_i x_i, u any fixed mixture, s = Σ u_i x_i; the regret of the token is ln s.
+//! 1. ln(1 − η + ηx) is concave, so on [0, M] it lies above its chord. With y = ηM/(1−η), Σ u_i ln(1 − η + ηx_i) ≥ ln(1−η) +
+//!    (s/M) ln(1 + y). Over all s, η ln s less this is largest at s = ηM/ln(1+y); with y/ln(1+y) ≤ 1 + y/2 and −(1−η)
+//!    ln(1−η) ≤ η it is at most η ln(1 + y/2). Hence ln s ≤ (1/η) Σ u_i ln(1 − η + ηx_i) + ln(1 + y/2).
+//! 2. The first terms telescope to the fall of KL(u‖w), at most ln n for equal first weights. So on every prefix
+//!    regret ≤ ln(n)/η + Σ_t ln(1 + ηM_t / (2(1−η))).
+//! 3. Each Σ_t ln(1 − η + ηx_it) ≤ ln n, because weights stay ≤ 1. Summed over i, with at least ln(1−η) for all but the
+//!    largest: Σ_t ln(1 + ηM_t/(1−η)) ≤ n ln n + n T ln(1/(1−η)). Hence, whatever the sequence,
+//!    **regret ≤ ln(n)/η + n ln n + n T ln(1/(1−η))**, of order √(n T ln n) for η = √(ln n / (n T)).
 
 mod bayes;
 mod soft_bayes;

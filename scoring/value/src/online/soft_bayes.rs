@@ -13,7 +13,7 @@ pub struct SoftBayes {
 impl SoftBayes {
     /// Equal weights for `miners`, learning rate `eta` in (0, 1).
     ///
-    /// For a known number T of tokens, √(ln n / (n T)) balances the terms of the regret against the best mixture.
+    /// For a known number T of tokens, √(ln n / (n T)) balances the terms of [`SoftBayes::regret_bound`].
     ///
     /// # Errors
     /// [`OnlineError::Setting`].
@@ -40,6 +40,14 @@ impl SoftBayes {
         }
         self.share = share;
         Ok(self)
+    }
+
+    /// Most nats that all updates so far can have lost to the best fixed mixture in hindsight, whatever the sequence:
+    /// ln(n)/η + n ln n + n T ln(1/(1−η)) after `tokens` tokens. Proof in [`crate::online`]. Without a fixed share only.
+    #[must_use]
+    pub fn regret_bound(&self, tokens: usize) -> f64 {
+        let n = self.weights.len() as f64;
+        n.ln() / self.eta + n * n.ln() - n * tokens as f64 * (-self.eta).ln_1p()
     }
 
     /// Current weights, sum 1.

@@ -24,6 +24,8 @@ pub type Answers = Vec<Option<Vec<f64>>>;
 pub struct World {
     rng: ChaCha8Rng,
     pub realised: Vec<usize>,
+    /// Logits of the true distributions.
+    truth: Vec<Vec<f64>>,
     /// Answers of the honest miners.
     pub honest: Vec<Answers>,
 }
@@ -32,6 +34,8 @@ pub struct World {
 #[derive(Clone)]
 pub struct Outcome {
     pub clusters: Vec<usize>,
+    /// The game that was paid.
+    pub game: Game,
     pub reward: Vec<f64>,
     /// Distance of the last miner to each.
     pub distances: Vec<f64>,
@@ -40,6 +44,8 @@ pub struct Outcome {
 /// Which copies a validator looks for.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Guard {
+    /// None.
+    Nothing,
     /// Those within τ.
     Distance,
     /// Those, and what adds nothing to a senior miner.
@@ -61,18 +67,19 @@ pub fn base() -> &'static (World, Outcome) {
 
 impl World {
     pub fn new(seed: u64) -> Self {
-        let mut world =
-            Self { rng: ChaCha8Rng::seed_from_u64(seed), realised: Vec::new(), honest: Vec::new() };
+        let mut world = Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            realised: Vec::new(),
+            truth: Vec::new(),
+            honest: Vec::new(),
+        };
         world.honest = vec![Vec::new(); HONEST];
         for t in 0..TOKENS {
             let logits: Vec<f64> = (0..OUTCOMES).map(|_| 2.0 * world.normal()).collect();
             for miner in 0..HONEST {
                 let noise = if t % HONEST == miner { 0.3 } else { 1.2 };
-                let seen: Vec<f64> = logits.iter().map(|logit| logit + noise * world.normal()).collect();
-                // The best report shrinks what was seen by signal / (signal + noise) variance.
-                let shrink = 4.0 / (4.0 + noise * noise);
-                let seen: Vec<f64> = seen.iter().map(|logit| shrink * logit).collect();
-                world.honest[miner].push(Some(softmax(&seen)));
+                let seen = world.see(&logits, noise);
+                world.honest[miner].push(Some(seen));
             }
             let truth = softmax(&logits);
             let mut left = world.unit();
@@ -81,8 +88,23 @@ impl World {
                 left < 0.0
             });
             world.realised.push(drawn.unwrap_or(OUTCOMES - 1));
+            world.truth.push(logits);
         }
         world
+    }
+
+    /// The best report of somebody who sees `logits` through noise.
+    fn see(&mut self, logits: &[f64], noise: f64) -> Vec<f64> {
+        // It shrinks what was seen by signal / (signal + noise) variance.
+        let shrink = 4.0 / (4.0 + noise * noise);
+        let seen: Vec<f64> = logits.iter().map(|logit| shrink * (logit + noise * self.normal())).collect();
+        softmax(&seen)
+    }
+
+    /// A miner that sees every position through the same noise.
+    pub fn forecaster(&mut self, noise: f64) -> Answers {
+        let truth = self.truth.clone();
+        truth.iter().map(|logits| Some(self.see(logits, noise))).collect()
     }
 
     pub fn unit(&mut self) -> f64 {
@@ -140,13 +162,15 @@ impl World {
         };
         let game = Game::new(spec).expect("reports are floored");
         let clusters = match guard {
+            Guard::Nothing => (0..miners.len()).collect(),
             Guard::Distance => near,
             Guard::Whole => absorb(&game, &EncompassRule::default()),
         };
         let last = miners.len() - 1;
         let distances = (0..miners.len()).map(|at| affinity.distance(at, last).unwrap_or(1.0)).collect();
-        let reward = composite(&game.regrouped(&clusters), &RewardRule::default());
-        Outcome { clusters, reward, distances }
+        let game = game.regrouped(&clusters);
+        let reward = composite(&game, &RewardRule::default());
+        Outcome { clusters, game, reward, distances }
     }
 }
 
