@@ -11,6 +11,9 @@ use acumen_protocol::call::Endpoint;
 use acumen_protocol::{AccountId, Hash, Nacu};
 use serde::{Deserialize, Serialize};
 
+pub use crate::kserve::config::{KserveConfig, KserveModel, TensorConfig};
+pub use crate::tls::TlsConfig;
+
 /// Configuration of one miner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +40,12 @@ pub struct Config {
     pub chain_refresh_ms: u64,
     /// What it serves.
     pub model: ModelConfig,
+    /// TLS; `public_url` is then https.
+    #[serde(default)]
+    pub tls: Option<TlsConfig>,
+    /// TorchScript modules over KServe v2, unsigned, on an address of their own.
+    #[serde(default)]
+    pub kserve: Option<KserveConfig>,
     /// Who may ask.
     #[serde(default)]
     pub access: AccessConfig,
@@ -193,6 +202,12 @@ impl Config {
         for path in [&mut self.data_dir, &mut self.model.path] {
             *path = base.join(&*path);
         }
+        if let Some(tls) = &mut self.tls {
+            tls.resolve_paths(base);
+        }
+        if let Some(kserve) = &mut self.kserve {
+            kserve.resolve_paths(base);
+        }
     }
 
     /// Refuses what cannot work.
@@ -200,7 +215,9 @@ impl Config {
     /// # Errors
     /// The first field that cannot be used.
     pub fn check(&self) -> Result<(), ConfigError> {
-        self.endpoint(Hash::ZERO)?;
+        self.endpoint(Hash::ZERO, self.tls.as_ref().map(|_| Hash::ZERO))?;
+        self.tls.as_ref().map_or(Ok(()), TlsConfig::check)?;
+        self.kserve.as_ref().map_or(Ok(()), |kserve| kserve.check(&self.model.path))?;
         self.genesis()?;
         self.min_stake()?;
         if self.nodes.is_empty() {
@@ -212,15 +229,24 @@ impl Config {
         self.limits.check()
     }
 
-    /// The endpoint to publish for a model with this digest.
+    /// The endpoint to publish for a model with this digest and a certificate with this hash.
     ///
     /// # Errors
-    /// If `public_url` is none.
-    pub fn endpoint(&self, model: Hash) -> Result<Endpoint, ConfigError> {
-        if self.public_url.starts_with("https://") {
-            return refuse("public_url", "this version serves plain gRPC: write http://HOST:PORT");
+    /// If `public_url` is none, or does not go with the certificate.
+    pub fn endpoint(&self, model: Hash, certificate: Option<Hash>) -> Result<Endpoint, ConfigError> {
+        match (self.public_url.starts_with("https://"), certificate) {
+            (true, None) => {
+                return refuse(
+                    "public_url",
+                    "add a table [tls], empty for a certificate of the miner's own, or write http://",
+                );
+            }
+            (false, Some(_)) => {
+                return refuse("public_url", "there is a table [tls]: write https://HOST:PORT");
+            }
+            _ => {}
         }
-        Endpoint::new(&self.public_url, model, None).or_else(|error| refuse("public_url", error))
+        Endpoint::new(&self.public_url, model, certificate).or_else(|error| refuse("public_url", error))
     }
 
     /// The genesis that a node must have.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use acumen_proto::inference::MAX_MESSAGE_BYTES;
 use acumen_proto::inference_v1::inference_server::InferenceServer;
 use tokio::net::TcpListener;
+use tonic::transport::ServerTlsConfig;
 use tonic::transport::server::TcpIncoming;
 
 use crate::config::Limits;
@@ -29,6 +30,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     shared: Arc<Shared>,
     health: tonic_health::pb::health_server::HealthServer<impl tonic_health::pb::health_server::Health>,
+    tls: Option<ServerTlsConfig>,
 ) -> Result<(), String> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -43,7 +45,11 @@ pub(crate) async fn serve(
     let inference = InferenceServer::new(Service(Arc::clone(&shared)))
         .max_decoding_message_size(largest_question(&shared.limits))
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
-    tonic::transport::Server::builder()
+    let mut server = tonic::transport::Server::builder();
+    if let Some(tls) = tls {
+        server = server.tls_config(tls).map_err(|error| explain(&error))?;
+    }
+    server
         .max_concurrent_streams(Some(streams.saturating_add(EXTRA_STREAMS)))
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE))
@@ -57,7 +63,13 @@ pub(crate) async fn serve(
             draining.cancelled_owned(),
         )
         .await
-        .map_err(|error| error.to_string())
+        .map_err(|error| explain(&error))
+}
+
+/// An error with its causes: tonic's own words are only "transport error".
+fn explain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The largest message that can pass the limits: a stranger cannot make the miner buffer more before it is known.

@@ -10,7 +10,7 @@
 //! | `tensors` | contents of a request to bytes and back |
 //! | `service` | the calls |
 
-pub mod config;
+pub(crate) mod config;
 mod models;
 mod service;
 mod tensors;
@@ -50,9 +50,10 @@ pub(crate) async fn serve(
     models: Models,
     draining: CancellationToken,
 ) -> Result<(), String> {
-    let service = GrpcInferenceServiceServer::new(Kserve { models: Arc::new(models), draining: draining.clone() })
-        .max_decoding_message_size(MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let service =
+        GrpcInferenceServiceServer::new(Kserve { models: Arc::new(models), draining: draining.clone() })
+            .max_decoding_message_size(MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(acumen_proto::FILE_DESCRIPTOR_SET)
         .build_v1()

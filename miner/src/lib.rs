@@ -16,6 +16,8 @@
 //! | `admission` | the waiting queue: counted in tokens, ordered by stake |
 //! | `engine`, `supervisor`, `reload` | the model: loaded, replaced, revived |
 //! | [`chain`], `watch` | stakes from the chain and the endpoint published there |
+//! | `kserve` | TorchScript modules over KServe v2, on a listener of its own |
+//! | `tls`, `trace` | the certificate that the chain names; request ids |
 //! | `metrics`, `http` | Prometheus |
 //!
 //! Invariants: a stream's answers are computed by one session of one model, in order; whatever a stream holds (slot,
@@ -37,6 +39,7 @@ mod grpc;
 mod guard;
 mod health;
 mod http;
+mod kserve;
 mod metrics;
 mod nonces;
 mod opening;
@@ -49,6 +52,7 @@ mod slots;
 mod stream;
 mod supervisor;
 mod text;
+mod tls;
 mod trace;
 mod unary;
 mod watch;

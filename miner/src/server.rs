@@ -28,8 +28,9 @@ use crate::reload::Reload;
 use crate::service::Shared;
 use crate::slots::Slots;
 use crate::supervisor::Supervisor;
+use crate::tls::Identity;
 use crate::watch::Watch;
-use crate::{Error, grpc, health, http};
+use crate::{Error, grpc, health, http, kserve, tls};
 
 /// How long connections and the model's thread may take to end after the last stream has.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -41,6 +42,8 @@ pub struct Miner {
     hotkey: Keypair,
     listener: TcpListener,
     metrics_listener: Option<TcpListener>,
+    kserve_listener: Option<TcpListener>,
+    identity: Option<Identity>,
     reload: Reload,
 }
 
@@ -56,7 +59,14 @@ impl Miner {
             Some(address) => Some(bind(address, "metrics_listen").await?),
             None => None,
         };
-        Ok(Self { config, hotkey, listener, metrics_listener, reload: Reload::default() })
+        let kserve_listener = match &config.kserve {
+            Some(kserve) => Some(bind(kserve.listen, "kserve.listen").await?),
+            None => None,
+        };
+        let host = tls::host(&config.public_url);
+        let identity = config.tls.as_ref().map(|tls| tls.load(&config.data_dir, host)).transpose()?;
+        let reload = Reload::default();
+        Ok(Self { config, hotkey, listener, metrics_listener, kserve_listener, identity, reload })
     }
 
     /// The bound address: with port 0 configured, the one that the system chose.
@@ -69,6 +79,18 @@ impl Miner {
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// The bound address of KServe v2.
+    #[must_use]
+    pub fn kserve_address(&self) -> Option<SocketAddr> {
+        self.kserve_listener.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// blake2b-256 of the TLS certificate, as the chain is told.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Hash> {
+        self.identity.as_ref().map(Identity::hash)
     }
 
     /// A way to have the model loaded again.
@@ -97,25 +119,32 @@ impl Miner {
 
         let address = self.address();
         let metrics_address = self.metrics_address();
-        let grpc = grpc::serve(self.listener, Arc::clone(&shared), health_service);
+        let (kserve_address, certificate) = (self.kserve_address(), self.certificate());
+        let tls = self.identity.as_ref().map(Identity::server);
+        let grpc = grpc::serve(self.listener, Arc::clone(&shared), health_service, tls);
         let mut grpc = tokio::spawn(grpc);
         let mut pages = tokio::spawn(pages(self.metrics_listener, Arc::clone(&shared), stop.clone()));
+        let kserve = kserve(&self.config, self.kserve_listener, &shared);
+        let mut kserve = tokio::spawn(kserve);
         let supervisor = Supervisor::new(Arc::clone(&shared), &self.config, self.reload, loader);
 
         let result = tokio::select! {
-            result = live(&self.config, &shared, (chain, lookups), supervisor, (reporter, &tasks, &stop)) => {
+            result = live((&self.config, certificate), &shared, (chain, lookups), supervisor, (reporter, &tasks, &stop)) => {
                 result
             }
             () = shutdown.cancelled() => Ok(()),
             ended = &mut grpc => Err(failed(address, ended)),
             ended = &mut pages => Err(failed(metrics_address.unwrap_or(address), ended)),
+            ended = &mut kserve => Err(failed(kserve_address.unwrap_or(address), ended)),
         };
         drain(&shared).await;
         stop.cancel();
         tasks.close();
         // Connections that do not close in time are dropped with the listener's task.
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, async { (tasks.wait().await, (&mut grpc).await) }).await;
+        let closed = async { (tasks.wait().await, (&mut grpc).await, (&mut kserve).await) };
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, closed).await;
         grpc.abort();
+        kserve.abort();
         pages.abort();
         drop(shared.engine.empty());
         // Waits for the last commit of the store.
@@ -152,7 +181,7 @@ impl Miner {
 
 /// Loads the model, opens the doors, starts what runs beside the server and looks after the model.
 async fn live<C: ChainView>(
-    config: &Config,
+    (config, certificate): (&Config, Option<Hash>),
     shared: &Arc<Shared>,
     (chain, lookups): (C, tokio::sync::mpsc::Receiver<Lookup>),
     supervisor: Supervisor,
@@ -160,7 +189,7 @@ async fn live<C: ChainView>(
 ) -> Result<(), Error> {
     let digest = supervisor.start().await?;
     tasks.spawn(health::report(Arc::clone(shared), reporter, stop.clone()));
-    let (published, endpoint) = watch::channel(config.endpoint(digest)?);
+    let (published, endpoint) = watch::channel(config.endpoint(digest, certificate)?);
     let watch = Watch {
         chain,
         access: Arc::clone(&shared.access),
@@ -174,7 +203,7 @@ async fn live<C: ChainView>(
     let config = config.clone();
     let publish = move |digest: Hash| {
         // The URL was good at the start, so it is now; without a watcher there is nobody to tell.
-        if let Ok(endpoint) = config.endpoint(digest) {
+        if let Ok(endpoint) = config.endpoint(digest, certificate) {
             let _ = published.send(endpoint);
         }
     };
@@ -207,6 +236,28 @@ async fn pages(
             stop.cancelled().await;
             Ok(())
         }
+    }
+}
+
+/// Loads the modules and serves them; without a listener nothing, until the drain.
+fn kserve(
+    config: &Config,
+    listener: Option<TcpListener>,
+    shared: &Shared,
+) -> impl Future<Output = Result<(), String>> + Send + 'static {
+    let draining = shared.draining.clone();
+    let modules = config
+        .kserve
+        .clone()
+        .map(|kserve| kserve.with_default(&config.model.served_name(), &config.model.path));
+    async move {
+        let (Some(listener), Some(modules)) = (listener, modules) else {
+            draining.cancelled().await;
+            return Ok(());
+        };
+        let loading = tokio::task::spawn_blocking(move || kserve::load(&modules));
+        let models = loading.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+        kserve::serve(listener, models, draining).await
     }
 }
 

@@ -12,6 +12,7 @@ mod calls;
 mod error;
 mod generation;
 mod nonce;
+mod pinned;
 mod report;
 mod session;
 
@@ -81,17 +82,21 @@ impl MinerClient {
         let url = endpoint.url();
         let refuse = |reason: &str| ClientError::Endpoint { url: url.to_owned(), reason: reason.to_owned() };
         if !endpoint.is_valid() {
-            return Err(refuse("it must be http://HOST:PORT"));
+            return Err(refuse("it must be http://HOST:PORT or https://HOST:PORT"));
         }
-        if url.starts_with("https://") || endpoint.certificate.is_some() {
-            return Err(refuse("TLS endpoints cannot be asked by this version, which speaks plain gRPC"));
-        }
-        let channel = Channel::from_shared(url.to_owned())
-            .map_err(|error| refuse(&error.to_string()))?
-            .connect_timeout(options.connect_timeout)
-            .initial_stream_window_size(STREAM_WINDOW_BYTES)
-            .tcp_nodelay(true)
-            .connect_lazy();
+        let channel = match (url.strip_prefix("https://"), endpoint.certificate) {
+            (None, None) => transport(url, &options).map(|transport| transport.connect_lazy()),
+            (Some(address), Some(hash)) => transport(&format!("http://{address}"), &options)
+                .and_then(|transport| pinned::channel(&transport, hash)),
+            (Some(_), None) => {
+                Err("the chain's record has no hash of its certificate: whose it is cannot be told"
+                    .to_owned())
+            }
+            (None, Some(_)) => {
+                Err("the chain's record has the hash of a certificate, so it must be https".to_owned())
+            }
+        };
+        let channel = channel.map_err(|reason| refuse(&reason))?;
         let inner = InferenceClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
@@ -149,4 +154,12 @@ impl MinerClient {
         let limit = self.options.connect_timeout.saturating_add(self.options.answer_timeout);
         tokio::time::timeout(limit, request).await.map_err(|_| ClientError::Late { limit })?
     }
+}
+
+fn transport(url: &str, options: &ClientOptions) -> Result<tonic::transport::Endpoint, String> {
+    let transport = Channel::from_shared(url.to_owned()).map_err(|error| error.to_string())?;
+    Ok(transport
+        .connect_timeout(options.connect_timeout)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .tcp_nodelay(true))
 }

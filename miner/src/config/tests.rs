@@ -47,6 +47,9 @@ fn a_field_that_cannot_work_is_named() {
     for (field, from, to) in [
         ("public_url", "http://miner.example:8091", "miner.example"),
         ("public_url", "http://miner.example:8091", "https://miner.example:8091"),
+        ("public_url", "[model]", "[tls]\n[model]"),
+        ("kserve.listen", "[model]", "[kserve]\nlisten = \"0.0.0.0:8001\"\n[model]"),
+        ("kserve.model", "[model]", "[kserve]\nlisten = \"127.0.0.1:8001\"\n[model]"),
         ("nodes", "[\"http://127.0.0.1:9944\"]", "[]"),
         ("access.min_stake", "\"1000\"", "\"lots\""),
         ("genesis", "nodes =", "genesis = \"0x12\"\nnodes ="),

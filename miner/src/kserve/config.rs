@@ -116,14 +116,23 @@ impl KserveConfig {
 
 impl KserveModel {
     fn check(&self) -> Result<(), ConfigError> {
-        for (field, tensors) in [("kserve.model.inputs", &self.inputs), ("kserve.model.outputs", &self.outputs)] {
-            let refuse = |reason: String| Err(ConfigError { field, reason: format!("of `{}`: {reason}", self.name) });
+        for (field, tensors) in
+            [("kserve.model.inputs", &self.inputs), ("kserve.model.outputs", &self.outputs)]
+        {
+            let refuse =
+                |reason: String| Err(ConfigError { field, reason: format!("of `{}`: {reason}", self.name) });
             if tensors.is_empty() || tensors.len() > MAX_TENSORS {
-                return refuse(format!("{} tensors; between 1 and {MAX_TENSORS} are possible", tensors.len()));
+                return refuse(format!(
+                    "{} tensors; between 1 and {MAX_TENSORS} are possible",
+                    tensors.len()
+                ));
             }
             for (index, tensor) in tensors.iter().enumerate() {
                 if tensor.datatype().is_none() {
-                    return refuse(format!("`{}` is no datatype of KServe that libtorch has", tensor.datatype));
+                    return refuse(format!(
+                        "`{}` is no datatype of KServe that libtorch has",
+                        tensor.datatype
+                    ));
                 }
                 if tensor.shape.iter().any(|size| *size < -1) {
                     return refuse(format!("{:?} is no shape: sizes, or -1 for any", tensor.shape));

@@ -104,9 +104,10 @@ impl GrpcInferenceService for Kserve {
             async move {
                 // One bad request does not end the stream: its error is an answer.
                 Ok(match infer(&models, message?).await {
-                    Ok(response) => {
-                        wire::ModelStreamInferResponse { infer_response: Some(response), ..Default::default() }
-                    }
+                    Ok(response) => wire::ModelStreamInferResponse {
+                        infer_response: Some(response),
+                        ..Default::default()
+                    },
                     Err(status) => wire::ModelStreamInferResponse {
                         error_message: status.message().to_owned(),
                         infer_response: None,
@@ -124,7 +125,8 @@ impl GrpcInferenceService for Kserve {
         let wire::ModelConfigRequest { name, version } = request.into_inner();
         let config = &self.models.find(&name, &version)?.config;
         let data_type = |tensor: &TensorConfig| {
-            wire::DataType::from_str_name(&format!("TYPE_{}", tensor.datatype)).unwrap_or(wire::DataType::TypeInvalid)
+            wire::DataType::from_str_name(&format!("TYPE_{}", tensor.datatype))
+                .unwrap_or(wire::DataType::TypeInvalid)
         };
         let input = config.inputs.iter().map(|tensor| wire::ModelInput {
             name: tensor.name.clone(),
@@ -161,7 +163,10 @@ impl GrpcInferenceService for Kserve {
     }
 }
 
-async fn infer(models: &Models, request: wire::ModelInferRequest) -> Result<wire::ModelInferResponse, Status> {
+async fn infer(
+    models: &Models,
+    request: wire::ModelInferRequest,
+) -> Result<wire::ModelInferResponse, Status> {
     let model = models.find(&request.model_name, &request.model_version)?;
     let names: Vec<String> = request.outputs.iter().map(|output| output.name.clone()).collect();
     let wanted = tensors::wanted_outputs(&model.config, &names)?;
@@ -170,7 +175,9 @@ async fn infer(models: &Models, request: wire::ModelInferRequest) -> Result<wire
     let mut answers = model.module.run(inputs).await.map_err(|error| status(&error))?;
     if answers.len() != model.config.outputs.len() {
         let (found, said) = (answers.len(), model.config.outputs.len());
-        return Err(Status::internal(format!("the module answers with {found} tensors, the configuration says {said}")));
+        return Err(Status::internal(format!(
+            "the module answers with {found} tensors, the configuration says {said}"
+        )));
     }
     let mut response = wire::ModelInferResponse {
         model_name,

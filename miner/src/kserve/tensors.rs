@@ -14,7 +14,9 @@ pub(super) fn inputs(model: &KserveModel, request: ModelInferRequest) -> Result<
     let ModelInferRequest { inputs, raw_input_contents: raw, .. } = request;
     if !raw.is_empty() && raw.len() != inputs.len() {
         let (raw, count) = (raw.len(), inputs.len());
-        return Err(Status::invalid_argument(format!("{raw} raw contents for {count} inputs: send one for each")));
+        return Err(Status::invalid_argument(format!(
+            "{raw} raw contents for {count} inputs: send one for each"
+        )));
     }
     let mut given: Vec<(InferInputTensor, Option<Vec<u8>>)> = if raw.is_empty() {
         inputs.into_iter().map(|input| (input, None)).collect()
@@ -24,7 +26,8 @@ pub(super) fn inputs(model: &KserveModel, request: ModelInferRequest) -> Result<
     let mut ordered = Vec::with_capacity(model.inputs.len());
     for wanted in &model.inputs {
         let index = given.iter().position(|(input, _)| input.name == wanted.name);
-        let index = index.ok_or_else(|| Status::invalid_argument(format!("input `{}` is missing", wanted.name)))?;
+        let index =
+            index.ok_or_else(|| Status::invalid_argument(format!("input `{}` is missing", wanted.name)))?;
         let (input, raw) = given.swap_remove(index);
         ordered.push(data(wanted, input, raw)?);
     }
@@ -40,7 +43,8 @@ pub(super) fn inputs(model: &KserveModel, request: ModelInferRequest) -> Result<
 fn data(wanted: &TensorConfig, input: InferInputTensor, raw: Option<Vec<u8>>) -> Result<TensorData, Status> {
     let bad = |reason: String| Status::invalid_argument(format!("input `{}`: {reason}", wanted.name));
     let datatype = DataType::from_name(&input.datatype).filter(|_| input.datatype == wanted.datatype);
-    let datatype = datatype.ok_or_else(|| bad(format!("is {}, expected {}", input.datatype, wanted.datatype)))?;
+    let datatype =
+        datatype.ok_or_else(|| bad(format!("is {}, expected {}", input.datatype, wanted.datatype)))?;
     let fits = input.shape.len() == wanted.shape.len()
         && input.shape.iter().zip(&wanted.shape).all(|(size, wanted)| *wanted == -1 || size == wanted);
     if !fits {

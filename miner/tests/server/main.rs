@@ -2,6 +2,7 @@
 
 mod chain;
 mod generate;
+mod kserve;
 mod life;
 mod model;
 mod models;
@@ -11,3 +12,4 @@ mod raw;
 mod refusals;
 mod rig;
 mod shipped;
+mod tls;

@@ -106,8 +106,8 @@ async fn a_model_that_hangs_is_replaced() {
     let client = rig.client(friend());
     let error = client.open(vec![vec![HOLD]], None).await.unwrap_err();
     assert_eq!(refusal(&error).0, Code::Unavailable, "its caller is told: {error}");
-    rig.wait_for(ServingStatus::Serving).await;
-    assert!(client.open(contexts(&["abc"]), None).await.is_ok(), "the fresh one answers");
+    eventually("the fresh one answers", || async { client.open(contexts(&["abc"]), None).await.is_ok() })
+        .await;
     assert!(rig.page().await.contains("result=\"lost\"} 1"));
     assert_eq!(gates.lock().unwrap().len(), 2);
     // The caller need not wait for it to be noticed.

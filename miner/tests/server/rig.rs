@@ -39,6 +39,8 @@ pub(crate) fn friend() -> Keypair {
 pub(crate) struct Rig {
     pub(crate) address: SocketAddr,
     pub(crate) metrics: SocketAddr,
+    pub(crate) kserve: Option<SocketAddr>,
+    pub(crate) certificate: Option<Hash>,
     pub(crate) chain: FakeChain,
     pub(crate) gate: Gate,
     pub(crate) shutdown: CancellationToken,
@@ -69,6 +71,8 @@ pub(crate) fn config(dir: &Path) -> Config {
         genesis: None,
         chain_refresh_ms: 20,
         model: ModelConfig { path: "unused".into(), name: None, threads: 1, watch_ms: 0, hang_timeout_ms: 0 },
+        tls: None,
+        kserve: None,
         access: AccessConfig { min_stake: "1000".to_owned(), allow: vec![friend().account()] },
         limits: Limits { opens_per_second: 1_000.0, ..Limits::default() },
     }
@@ -109,10 +113,24 @@ impl Rig {
         change(&mut config);
         let miner = Miner::bind(config, key(1)).await.unwrap();
         let (address, metrics) = (miner.address(), miner.metrics_address().unwrap());
+        let (kserve, certificate) = (miner.kserve_address(), miner.certificate());
         let (shutdown, reload) = (CancellationToken::new(), miner.reload());
         let task = tokio::spawn(miner.serve(chain.clone(), loader, shutdown.clone()));
         let _opens = OpenOnDrop(gate.clone());
-        Self { address, metrics, chain, gate, shutdown, reload, task, _opens, dir: None, data_dir }
+        Self {
+            address,
+            metrics,
+            kserve,
+            certificate,
+            chain,
+            gate,
+            shutdown,
+            reload,
+            task,
+            _opens,
+            dir: None,
+            data_dir,
+        }
     }
 
     /// Stops the miner and starts it again on the same folder.
