@@ -9,6 +9,7 @@
 //! answer), since everything else here relies on that.
 
 mod export;
+pub mod tensors;
 
 #[cfg(test)]
 mod tests;
