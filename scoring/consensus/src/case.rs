@@ -51,6 +51,14 @@ pub enum CaseError {
         /// Validators.
         validators: u16,
     },
+    /// The generator asks for more than fits.
+    #[error("the generator makes {entries} entries, above {max}: use fewer neurons, validators or epochs")]
+    TooLarge {
+        /// Weights and neurons, over all epochs.
+        entries: u64,
+        /// The largest number allowed.
+        max: u64,
+    },
     /// The epoch refused its input.
     #[error("step {step:?}: {source}")]
     Epoch {

@@ -13,6 +13,10 @@ use crate::{EpochInput, Neuron, SparseRows};
 /// Everybody registers in this block.
 const REGISTERED: u64 = 1;
 
+/// Most entries of all epochs together (a few GB of output): the largest case of upstream, 4 096
+/// neurons, has a quarter of them.
+const MAX_ENTRIES: u64 = 1 << 24;
+
 /// `inputs` of an `epoch_generated`.
 #[derive(Deserialize)]
 pub(super) struct Generated {
@@ -29,11 +33,24 @@ struct Generator {
     epochs: u16,
 }
 
-pub(super) fn run(generated: &Generated) -> Result<Value, CaseError> {
-    let Generator { n, validators, .. } = generated.generator;
-    if validators == 0 || validators > n {
-        return Err(CaseError::Generator { n, validators });
+impl Generator {
+    fn check(&self) -> Result<(), CaseError> {
+        let &Self { n, validators, epochs, .. } = self;
+        if validators == 0 || validators > n {
+            return Err(CaseError::Generator { n, validators });
+        }
+        let weights = u64::from(validators).saturating_mul(u64::from(n.saturating_sub(validators)));
+        let epoch = weights.saturating_add(u64::from(n));
+        let entries = epoch.saturating_mul(u64::from(epochs).saturating_add(1));
+        if entries > MAX_ENTRIES {
+            return Err(CaseError::TooLarge { entries, max: MAX_ENTRIES });
+        }
+        Ok(())
     }
+}
+
+pub(super) fn run(generated: &Generated) -> Result<Value, CaseError> {
+    generated.generator.check()?;
     let params = generated.params.to_params();
     let mut input = generated.first_epoch()?;
     let mut steps = Vec::new();

@@ -1,5 +1,6 @@
 //! The crate against a dense re-implementation, on random epochs, bit for bit.
 
+mod cases;
 mod dense;
 mod random;
 
