@@ -2,7 +2,9 @@
 
 use crate::{ModelError, Token};
 
-/// The spellings of a tokenizer. Invariant: every single byte is a token, so that every text can be spelled.
+/// The spellings of a tokenizer. Invariant: every printable character of ASCII and the newline is a token, so that any
+/// English text can be spelled. Tokenizers may lack other bytes; such a byte gets the floor of the prediction, and is left
+/// out of what the model reads.
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
     /// Tokens with their bytes, by bytes. Tokens without bytes (control tokens) are not here.
@@ -23,7 +25,7 @@ impl Vocabulary {
     /// From the bytes of each token in the order of ids; none for a token that stands for no text.
     ///
     /// # Errors
-    /// [`ModelError::Spelling`] if a single byte is missing: some texts would have no probability at all.
+    /// [`ModelError::Spelling`] if a byte that every text has is missing.
     pub(crate) fn new(spellings: Vec<Option<Vec<u8>>>) -> Result<Self, ModelError> {
         let lengths = spellings.iter().map(|bytes| bytes.as_ref().map_or(0, Vec::len)).collect();
         let spelled = (0..Token::MAX).zip(spellings);
@@ -33,7 +35,8 @@ impl Vocabulary {
         sorted.sort_unstable();
         let vocabulary = Self { sorted, lengths };
         let single = |byte: u8| vocabulary.tokens_of(&[byte]).next().is_some();
-        match (0..=u8::MAX).find(|byte| !single(*byte)) {
+        let mut needed = (b' '..=b'~').chain([b'\n']);
+        match needed.find(|byte| !single(*byte)) {
             Some(byte) => Err(ModelError::Spelling { byte }),
             None => Ok(vocabulary),
         }
@@ -82,22 +85,19 @@ impl Vocabulary {
     pub(crate) fn spell(&self, mut text: &[u8]) -> Vec<Token> {
         let mut tokens = Vec::new();
         while !text.is_empty() {
-            let (length, token) = self.longest(text);
-            tokens.push(token);
-            text = &text[length..];
+            let longest = self.longest(text);
+            tokens.extend(longest.map(|(_, token)| token));
+            text = &text[longest.map_or(1, |(length, _)| length)..];
         }
         tokens
     }
 
-    /// The longest token that `text`, which is not empty, begins with.
-    fn longest(&self, text: &[u8]) -> (usize, Token) {
-        let mut here = self.all();
-        let mut best = (1, 0);
+    /// The longest token that `text` begins with.
+    fn longest(&self, text: &[u8]) -> Option<(usize, Token)> {
+        let (mut here, mut best) = (self.all(), None);
         for (index, byte) in text.iter().enumerate() {
             let (whole, rest) = self.split(self.narrow(here, *byte));
-            if let Some((_, token)) = whole.first() {
-                best = (index + 1, *token);
-            }
+            best = whole.first().map(|(_, token)| (index + 1, *token)).or(best);
             if rest.start == rest.end {
                 break;
             }
