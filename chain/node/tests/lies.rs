@@ -86,6 +86,27 @@ impl Chain for Liar {
         not_here()
     }
 
+    async fn get_validators(
+        &self,
+        _: Request<wire::GetValidatorsRequest>,
+    ) -> Result<Response<wire::GetValidatorsResponse>, Status> {
+        not_here()
+    }
+
+    async fn get_events(
+        &self,
+        _: Request<wire::GetEventsRequest>,
+    ) -> Result<Response<wire::GetEventsResponse>, Status> {
+        not_here()
+    }
+
+    async fn get_state_piece(
+        &self,
+        _: Request<wire::GetStatePieceRequest>,
+    ) -> Result<Response<wire::GetStatePieceResponse>, Status> {
+        not_here()
+    }
+
     type SubscribeStream = Pin<Box<dyn Stream<Item = Result<wire::GetBlockResponse, Status>> + Send>>;
 
     async fn subscribe(

@@ -15,6 +15,11 @@ pub(crate) const CHECKPOINTS: TableDefinition<'static, u64, &'static [u8]> =
     TableDefinition::new("checkpoints");
 
 impl Store {
+    /// The signed header at `height`: of a block that is here, or one that changed the validator set below a restored state.
+    pub fn header(&self, height: Height) -> Result<Option<SignedHeader>, StoreError> {
+        Ok(self.headers(height, 1)?.into_iter().next().filter(|signed| signed.header.height == height))
+    }
+
     /// Signed headers from `from` on, in order, at most `limit`. Where blocks are missing below a restored state, those
     /// headers that changed the validator set stand for them.
     pub fn headers(&self, from: Height, limit: usize) -> Result<Vec<SignedHeader>, StoreError> {

@@ -27,6 +27,13 @@ pub(super) fn headers(
     let wire::GetHeadersRequest { from, limit, step } = request;
     let (step, limit) = (step.max(1), u64::from(limit).min(MAX_HEADERS));
     let tip = executor.store().tip().height.get();
+    let below = Height::new(from) < executor.store().first_block().map_err(|error| failed(&error))?;
+    if below && from > 0 {
+        // This node began with a state: of the heights before it has those that changed the set, which is enough to follow.
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let headers = executor.store().headers(Height::new(from), limit).map_err(|error| failed(&error))?;
+        return Ok(wire::GetHeadersResponse { headers: headers.into_iter().map(Into::into).collect() });
+    }
     let heights = (0..limit).map_while(|index| from.checked_add(index.checked_mul(step)?));
     let read = |height| stored(executor, Height::new(height)).map(|block| signed_header(&block).into());
     let headers =
@@ -41,18 +48,22 @@ pub(super) fn validators(
     tempo: u64,
     height: u64,
 ) -> Result<wire::GetValidatorsResponse, Status> {
-    let mut block = stored(executor, Height::new(height))?;
+    let tip = executor.store().tip().height;
+    if Height::new(height) > tip {
+        return Err(Status::not_found(format!("block {height} (the newest one is {tip})")));
+    }
     let mut at = height;
     loop {
-        if let Some(set) = block.next_validators {
+        // Below a restored state, only headers that changed the set are here: none means that it did not change.
+        let found = executor.store().header(Height::new(at)).map_err(|error| failed(&error))?;
+        if let Some(set) = found.and_then(|signed| signed.next_validators) {
             return Ok(wire::GetValidatorsResponse { validators_scale: set.encode() });
+        }
+        if at == 0 {
+            return Err(Status::data_loss("block 0 names no validators"));
         }
         let last = at.saturating_sub(1);
         at = last - last.checked_rem(tempo).unwrap_or(0);
-        block = stored(executor, Height::new(at))?;
-        if at == 0 && block.next_validators.is_none() {
-            return Err(Status::data_loss("block 0 names no validators"));
-        }
     }
 }
 

@@ -71,7 +71,10 @@ pub struct Running {
 
 impl Running {
     pub async fn start(config: Config) -> Self {
-        let node = Node::start(config).await.unwrap();
+        Self::of(Node::start(config).await.unwrap())
+    }
+
+    pub fn of(node: Node) -> Self {
         let url = format!("http://{}", node.address().unwrap());
         let stop = CancellationToken::new();
         let task = tokio::spawn(node.run(stop.clone()));
