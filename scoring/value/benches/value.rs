@@ -3,6 +3,7 @@
 //! Run with `cargo bench -p acumen-scoring-value`.
 #![allow(missing_docs)]
 
+use acumen_scoring_value::encompass::{EncompassRule, absorb};
 use acumen_scoring_value::game::{loo, shapley_exact, stacking};
 use acumen_scoring_value::{Game, GameSpec, RewardRule, composite};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -39,6 +40,9 @@ fn large(c: &mut Criterion) {
     group.sample_size(10);
     group.bench_function("composite", |b| b.iter(|| composite(black_box(&game), &rule)));
     group.bench_function("leave-one-out", |b| b.iter(|| loo(black_box(&game))));
+    group.bench_function("who adds nothing", |b| {
+        b.iter(|| absorb(black_box(&game), &EncompassRule::default()))
+    });
     group.bench_function("stacking", |b| b.iter(|| stacking(black_box(&game))));
     group.finish();
 }

@@ -105,22 +105,30 @@ pub struct Intervals {
 #[must_use]
 pub fn intervals(game: &Game, rule: &RewardRule, seed: u64, resamples: usize) -> Intervals {
     let parts = per_document(game);
-    let gains: Vec<Vec<f64>> = parts.iter().map(own_gain).collect();
     let marginals: Vec<Vec<f64>> =
         parts.iter().map(|part| owen_with(part, rule.seed, rule.permutations)).collect();
-    let spread = |values: &[Vec<f64>]| {
-        (0..game.miners())
-            .map(|miner| {
-                let of = |(part, values): (&Game, &Vec<f64>)| Document {
-                    mean: values[miner],
-                    tokens: part.tokens(),
-                };
-                let groups: Vec<Document> = parts.iter().zip(values).map(of).collect();
-                bootstrap_documents(&groups, seed, resamples)
-            })
-            .collect()
-    };
+    let gains: Vec<Vec<f64>> = parts.iter().map(own_gain).collect();
+    let spread = |values: &[Vec<f64>]| spread(game, &parts, values, seed, resamples);
     Intervals { own_gain: spread(&gains), marginal: spread(&marginals) }
+}
+
+/// Intervals of the own gain alone, which are cheap for any number of miners. Documents as in [`intervals`].
+#[must_use]
+pub fn own_gain_intervals(game: &Game, seed: u64, resamples: usize) -> Vec<Interval> {
+    let parts = per_document(game);
+    let gains: Vec<Vec<f64>> = parts.iter().map(own_gain).collect();
+    spread(game, &parts, &gains, seed, resamples)
+}
+
+/// The interval of each miner from its values per document.
+fn spread(game: &Game, parts: &[Game], values: &[Vec<f64>], seed: u64, resamples: usize) -> Vec<Interval> {
+    let of = |miner: usize| {
+        let document =
+            |(part, values): (&Game, &Vec<f64>)| Document { mean: values[miner], tokens: part.tokens() };
+        let groups: Vec<Document> = parts.iter().zip(values).map(document).collect();
+        bootstrap_documents(&groups, seed, resamples)
+    };
+    (0..game.miners()).map(of).collect()
 }
 
 /// The game of each document, by ascending document. Values of the whole are their means, weighted by tokens.

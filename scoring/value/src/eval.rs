@@ -2,17 +2,19 @@
 //!
 //! Input: `{"probs":[[T] per miner],"reference":[T],"documents":[T]?,"weights":[n]?,"clusters":[n]?,"seniority":[n]?,
 //! "alpha":0.5?}`. Output, in nats per token: `own_gain`, `loo`, `shapley`, `banzhaf` (one player per miner), `owen`,
-//! `stacking`, `reward` (shares) and `pool_loss`, plus `method`, which says what was exact and what was sampled.
+//! `stacking`, `reward` (shares) and `pool_loss`, plus `method`, which says what was exact and what was sampled, and, for at
+//! least three documents, `intervals`: 95 % ends `[low, high]` of `own_gain` and `owen` by bootstrap over documents.
 //!
 //! `own_gain` is v({i}) of every miner, copies included. In `owen` and `reward` the senior member stands for its
 //! cluster, and the others have 0. Labels of documents and clusters may be integers or strings.
 
+use crate::confidence::{self, DEFAULT_RESAMPLES, Interval};
 use crate::game::owen::{DEFAULT_PERMUTATIONS, DEFAULT_SEED};
 use crate::game::{
-    Coalitions, Game, GameError, GameSpec, MAX_EXACT, banzhaf_sampled, loo, pool_loss, seniors,
+    Coalitions, Game, GameError, GameSpec, MAX_EXACT, banzhaf_sampled, loo, owen, pool_loss, seniors,
     shapley_sampled, stacking_exact,
 };
-use crate::reward::{DEFAULT_ALPHA, RewardRule, breakdown};
+use crate::reward::{DEFAULT_ALPHA, RewardRule, paid};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -22,6 +24,9 @@ pub const MAX_JSON_BYTES: usize = 1 << 30;
 
 /// Pairs of coalitions for a sampled Banzhaf value.
 const BANZHAF_PAIRS: usize = 16_384;
+
+/// Most clusters whose values get an interval: it needs an exact game per document.
+const MAX_INTERVAL_PLAYERS: usize = 12;
 
 /// Why a game could not be evaluated.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +119,9 @@ pub fn eval_value(json: &str) -> Result<Value, EvalError> {
         seniority: file.seniority.map(ranked),
     })?;
     let mut output = evaluate(&game, alpha);
+    if let (Some(intervals), Some(object)) = (intervals(&game, alpha), output.as_object_mut()) {
+        object.insert("intervals".to_owned(), intervals);
+    }
     if let (Some(ignored), Some(object)) = (ignored, output.as_object_mut()) {
         object.insert("ignored".to_owned(), ignored);
     }
@@ -136,7 +144,9 @@ fn evaluate(game: &Game, alpha: f64) -> Value {
             (shapley.mean, banzhaf.mean, method)
         }
     };
-    let parts = breakdown(game, &RewardRule { alpha, ..RewardRule::default() });
+    // Without copies the clusters are the miners, and their values the same game's.
+    let alone = seniors(game).len() == game.miners();
+    let parts = paid(game, if alone { shapley.clone() } else { owen(game) }, alpha);
     let stacking = stacking_exact(game);
     let owen_method = if seniors(game).len() <= MAX_EXACT { "exact" } else { "sampled" };
     json!({
@@ -151,6 +161,22 @@ fn evaluate(game: &Game, alpha: f64) -> Value {
         "alpha": alpha,
         "method": {"shapley": method, "banzhaf": method, "owen": owen_method, "stacking_gap": stacking.gap},
     })
+}
+
+/// Ends of the intervals that are finite: of the own gain, and of the cluster value where it is cheap.
+fn intervals(game: &Game, alpha: f64) -> Option<Value> {
+    let parts = confidence::per_document(game);
+    if game.documents().is_none() || parts.len() < confidence::MIN_DOCUMENTS {
+        return None;
+    }
+    let rule = RewardRule { alpha, ..RewardRule::default() };
+    let ends = |list: &[Interval]| list.iter().map(|one| [one.low, one.high]).collect::<Vec<_>>();
+    if seniors(game).len() > MAX_INTERVAL_PLAYERS {
+        let gains = confidence::own_gain_intervals(game, DEFAULT_SEED, DEFAULT_RESAMPLES);
+        return Some(json!({"own_gain": ends(&gains)}));
+    }
+    let found = confidence::intervals(game, &rule, DEFAULT_SEED, DEFAULT_RESAMPLES);
+    Some(json!({"own_gain": ends(&found.own_gain), "owen": ends(&found.marginal)}))
 }
 
 /// Numbers labels by their first appearance.

@@ -1,6 +1,6 @@
 //! What a response is worth, in nats.
 //!
-//! A miner answers a context with a next-token distribution; this crate checks it ([`report`]), mixes it with the
+//! A miner answers a context with a next-token distribution; this crate checks it ([`report`]), scores it ([`LogScore`]), mixes it with the
 //! others ([`pool`]) and says how much each miner adds to what the rest already know ([`game`]), what that earns
 //! ([`reward`]), how sure we are ([`confidence`]) and how it adds up over epochs ([`accumulate`]).
 //! Miners that are copies of one another are found by [`cluster`], those that add nothing to a senior one by
@@ -17,6 +17,7 @@ mod em;
 pub mod encompass;
 pub mod eval;
 pub mod game;
+pub mod log_score;
 mod newton;
 pub mod online;
 pub mod pool;
@@ -24,10 +25,12 @@ pub mod report;
 pub mod reward;
 mod seeded;
 mod student;
+pub mod wswm;
 
 #[cfg(test)]
 mod testing;
 
 pub use game::{Game, GameError, GameSpec};
+pub use log_score::LogScore;
 pub use report::{Report, ReportError};
 pub use reward::{RewardRule, composite};

@@ -55,13 +55,17 @@ pub fn composite(game: &Game, rule: &RewardRule) -> Vec<f64> {
 /// Reward of each miner with the values it comes from.
 #[must_use]
 pub fn breakdown(game: &Game, rule: &RewardRule) -> Breakdown {
+    paid(game, owen_with(game, rule.seed, rule.permutations), rule.alpha)
+}
+
+/// The reward for cluster values that are known already.
+pub(crate) fn paid(game: &Game, marginal: Vec<f64>, alpha: f64) -> Breakdown {
     let own_gain = own_gain(game);
-    let marginal = owen_with(game, rule.seed, rule.permutations);
     let mut paid_gain = vec![0.0; game.miners()];
     for senior in seniors(game) {
         paid_gain[senior] = own_gain[senior];
     }
-    let reward = combine(&paid_gain, &marginal, rule.alpha);
+    let reward = combine(&paid_gain, &marginal, alpha);
     Breakdown { own_gain, marginal, reward }
 }
 

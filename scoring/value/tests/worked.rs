@@ -4,7 +4,7 @@
 use acumen_scoring_value::accumulate::Score;
 use acumen_scoring_value::confidence::bootstrap;
 use acumen_scoring_value::eval::eval_value;
-use acumen_scoring_value::{Report, pool};
+use acumen_scoring_value::{Game, GameSpec, Report, pool};
 use serde_json::{Value, json};
 
 const DOCS: &str = include_str!("../../../docs/scoring.md");
@@ -37,6 +37,28 @@ fn tables() -> [(Value, &'static [&'static str]); 3] {
             &["A", "B", "C", "A′, in A's cluster"],
         ),
     ]
+}
+
+/// The file on the page is the game of the tables, and its steps by hand are right.
+#[test]
+fn the_game_on_the_page() {
+    let from = DOCS.find("```json game\n").expect("a game") + 13;
+    let file = &DOCS[from..from + DOCS[from..].find("```").expect("an end")];
+    assert_eq!(eval_value(file).unwrap(), tables()[0].0);
+    let game: GameSpec = serde_json::from_str(file).unwrap();
+    let game = Game::new(game).unwrap();
+    documented(&format!("own gain ¼ (ln .7 + ln .7 + ln .1 + ln .2) − ln ¼ = {:.3}", game.value(&[0])));
+    documented(&format!("and v = {:.3}; with B too", game.value(&[0, 2])));
+    documented(&format!("v = {:.3}. All values", game.value(&[0, 1, 2])));
+    let output = &tables()[0].0;
+    let sum = |field: &str| (0..3).map(|i| output[field][i].as_f64().unwrap()).sum::<f64>();
+    let short = |x: f64| format!("{x:.3}").trim_start_matches('0').to_owned();
+    let (gains, owen) = (short(sum("own_gain")), short(sum("owen")));
+    documented(&format!("= {gains}, Owen values to"));
+    documented(&format!(
+        "= {owen}; ½ · .470/{gains} + ½ · .220/{owen} = {}",
+        short(output["reward"][2].as_f64().unwrap())
+    ));
 }
 
 #[test]

@@ -7,13 +7,17 @@
 
 use acumen_scoring_value::Report;
 use acumen_scoring_value::cluster::Affinity;
-use acumen_scoring_value::encompass::added;
+use acumen_scoring_value::encompass::{EncompassRule, added};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
+
+/// Resamples, and bytes that stay together in them.
+const DRAWS: u32 = 1_000;
+const CHUNK: usize = 32;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -47,9 +51,9 @@ fn main() -> Fallible<()> {
     let (copies, honest): (Vec<_>, Vec<_>) = models.keys().cloned().partition(|name| name.contains('+'));
     println!("{} bytes of {} texts\n", texts.truth.len(), texts.lengths.len());
     println!(
-        "| pair | distance | distance after fitting a temperature | loss of each | the first adds to the second | the second adds to the first |"
+        "| pair | distance | distance after fitting a temperature | loss of each | the first adds to the second | the second adds to the first | held back, 3,072 / 4,096 bytes |"
     );
-    println!("|---|--:|--:|--:|--:|--:|");
+    println!("|---|--:|--:|--:|--:|--:|--:|");
     for (at, a) in honest.iter().enumerate() {
         for b in &honest[at + 1..] {
             row(&format!("{a}, {b}"), &models[a], &models[b], &texts)?;
@@ -153,8 +157,10 @@ fn row(name: &str, a: &Answers, b: &Answers, texts: &Texts) -> Fallible<()> {
     let (p, q) = (given(a), given(b));
     let loss = |given: &[f64]| -given.iter().map(|p| p.ln()).sum::<f64>() / given.len() as f64;
     let (first, second) = (added(&q, &p, Some(&texts.documents)), added(&p, &q, Some(&texts.documents)));
+    let (senior, junior) = if loss(&p) <= loss(&q) { (&p, &q) } else { (&q, &p) };
+    let [few, many] = [3_072, 4_096].map(|tokens| held_back(senior, junior, tokens));
     println!(
-        "| {name} | {:.3} | {:.3} | {:.3}, {:.3} | {:.4} | {:.4} |",
+        "| {name} | {:.3} | {:.3} | {:.3}, {:.3} | {:.4} | {:.4} | {few:.1} / {many:.1} % |",
         plain / a.len() as f64,
         affinity.distance(0, 1).unwrap_or(1.0),
         loss(&p),
@@ -163,4 +169,19 @@ fn row(name: &str, a: &Answers, b: &Answers, texts: &Texts) -> Fallible<()> {
         second.mean.max(0.0)
     );
     Ok(())
+}
+
+/// Share of resamples, in %, in which the worse of two counts as adding nothing: chunks of 32 bytes, as validators ask.
+fn held_back(senior: &[f64], junior: &[f64], tokens: usize) -> f64 {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let rule = EncompassRule::default();
+    let held = (0..DRAWS).filter(|_| {
+        let starts: Vec<usize> =
+            (0..tokens / CHUNK).map(|_| (rng.next_u64() % (senior.len() - CHUNK) as u64) as usize).collect();
+        let pick = |given: &[f64]| -> Vec<f64> {
+            starts.iter().flat_map(|&start| given[start..start + CHUNK].to_vec()).collect()
+        };
+        rule.encompasses(&pick(senior), &pick(junior), None)
+    });
+    100.0 * held.count() as f64 / f64::from(DRAWS)
 }

@@ -43,6 +43,30 @@ fn clusters_seniority_weights_and_alpha() {
     assert_eq!(output["ignored"], json!(["note"]));
 }
 
+/// Intervals surround the values they are of, and are left out where they would be infinite.
+#[test]
+fn intervals_by_document() {
+    let row =
+        |i: usize| (0..40).map(|t| 0.1 + 0.8 * ((i * 7 + t * 3) % 11) as f64 / 11.0).collect::<Vec<_>>();
+    let game = |miners: usize, documents: usize| {
+        let probs: Vec<Vec<f64>> = (0..miners).map(row).collect();
+        let documents: Vec<usize> = (0..40).map(|t| t % documents).collect();
+        let text = json!({"probs": probs, "reference": vec![0.2; 40], "documents": documents}).to_string();
+        eval_value(&text).unwrap()
+    };
+    let output = game(3, 5);
+    for field in ["own_gain", "owen"] {
+        for (value, ends) in list(&output, field).iter().zip(output["intervals"][field].as_array().unwrap()) {
+            let (low, high) = (ends[0].as_f64().unwrap(), ends[1].as_f64().unwrap());
+            assert!(low < *value && *value < high, "{field}: {value} in {ends}");
+        }
+    }
+    assert!(game(3, 2).get("intervals").is_none(), "two documents say nothing of others");
+    assert!(
+        game(13, 5)["intervals"].get("owen").is_none() && game(13, 5)["intervals"]["own_gain"].is_array()
+    );
+}
+
 #[test]
 fn golden_example() {
     let input = include_str!("../../tests/data/game.json");

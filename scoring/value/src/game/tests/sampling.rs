@@ -61,3 +61,23 @@ fn banzhaf_intervals_cover() {
         assert!(share >= 0.95, "{pairs} pairs cover {share}");
     }
 }
+
+/// Hoeffding: the mean of R independent rounds within r √(ln(2/δ) / 2R) of the value, for 1 − δ of the draws at least,
+/// r the range of a player's marginal values. Rounds vary far less than that range, so nothing at all may lie outside.
+#[test]
+fn errors_stay_within_hoeffdings_bound() {
+    for seed in 0..300 {
+        let game = random_game(seed, 4 + seed as usize % 5, 16);
+        let table = Coalitions::of(&game).unwrap();
+        let guess = shapley_sampled(&game, seed, 64);
+        for (i, exact) in shapley_exact(&game).unwrap().into_iter().enumerate() {
+            let without = (0..table.values().len()).filter(|s| s >> i & 1 == 0);
+            let marginals: Vec<f64> =
+                without.map(|s| table.values()[s | 1 << i] - table.values()[s]).collect();
+            let range = marginals.iter().copied().fold(f64::MIN, f64::max)
+                - marginals.iter().copied().fold(f64::MAX, f64::min);
+            let bound = range * ((2.0 / 0.05f64).ln() / (2.0 * guess.rounds as f64)).sqrt();
+            assert!((guess.mean[i] - exact).abs() <= bound, "seed {seed}, miner {i}");
+        }
+    }
+}

@@ -15,15 +15,28 @@ proptest! {
     #[test]
     fn optimality_conditions_hold(seed: u64, n in 1usize..=10) {
         let game = random_game(seed, n, 120);
-        let result = stacking_with(&game, 1e-9, 20_000);
+        let result = stacking_exact(&game);
         prop_assert!((result.weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         let pooled: Vec<f64> =
             (0..120).map(|t| (0..n).map(|i| result.weights[i] * game.probs(i)[t]).sum()).collect();
         for i in 0..n {
             let gradient = game.probs(i).iter().zip(&pooled).map(|(p, q)| p / q).sum::<f64>() / 120.0;
-            prop_assert!(gradient <= 1.0 + 1e-8, "miner {} could gain: {}", i, gradient);
-            prop_assert!(result.weights[i] * (1.0 - gradient).abs() <= 1e-8);
+            prop_assert!(gradient <= 1.0 + 1e-12, "miner {} could gain: {}", i, gradient);
+            prop_assert!(result.weights[i] * (1.0 - gradient).abs() <= 1e-12);
         }
+    }
+
+    /// EM raises the likelihood with every step, and ends where Newton's method does.
+    #[test]
+    fn em_is_monotone(seed: u64) {
+        let game = random_game(seed, 6, 70);
+        let mut last = f64::NEG_INFINITY;
+        for steps in (0..60).step_by(3) {
+            let now = likelihood(&game, &stacking_with(&game, 0.0, steps).weights);
+            prop_assert!(now >= last - 1e-13, "{} after {} at {} steps", now, last, steps);
+            last = now;
+        }
+        prop_assert!(last <= likelihood(&game, &stacking(&game)) + 1e-13);
     }
 
     #[test]
@@ -48,8 +61,8 @@ proptest! {
         let farm = stacking(&Game::new(spec).unwrap());
         let single = stacking(&alone);
         let total = farm[2] + farm[5..].iter().sum::<f64>();
-        prop_assert!((total - single[2]).abs() < 1e-6, "{} against {}", total, single[2]);
-        prop_assert!((farm[0] - single[0]).abs() < 1e-6);
+        prop_assert!((total - single[2]).abs() < 1e-12, "{} against {}", total, single[2]);
+        prop_assert!((0..5).all(|i| i == 2 || (farm[i] - single[i]).abs() < 1e-12));
     }
 }
 
