@@ -102,7 +102,12 @@ impl ChainClient {
         if found != self.genesis_hash() {
             return Err(ClientError::WrongChain { node: url, expected: self.genesis_hash(), found });
         }
-        let signed = fetch_header(&mut node, answer.height).await?;
+        let signed = match fetch_header(&mut node, answer.height).await {
+            Err(ClientError::NotFound { .. }) => {
+                return Err(ClientError::lying(&url, "it has no header at its own tip"));
+            }
+            result => result?,
+        };
         self.follow(&mut node, &signed).await?;
         let tip = VerifiedAt::from(&signed.header);
         Ok(Status {

@@ -1,4 +1,4 @@
-//! The light client's core (LC-1 to LC-9 in docs/spec/chain.md), and that no bytes upset it.
+//! The light client's core (LC-1 to LC-9 in docs/spec/light-client.md), and that no bytes upset it.
 
 mod fixture;
 

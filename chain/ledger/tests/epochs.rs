@@ -111,3 +111,35 @@ fn only_the_newest_records_are_kept() {
     let kept: Vec<bool> = (1..=4).map(|epoch| record(&chain, epoch).is_some()).collect();
     assert_eq!(kept, [false, false, true, true]);
 }
+
+#[test]
+fn l22_l29_a_newcomer_inherits_neither_weights_nor_bonds() {
+    let params = Params { max_uids: 4, immunity_blocks: 1, min_non_immune: 0, ..short() };
+    let mut genesis = genesis(params);
+    let neuron = |(index, stake): (u8, u64)| GenesisNeuron {
+        track: 0,
+        hotkey: account(11 + index),
+        coldkey: account(1 + index),
+        stake: acu(stake),
+    };
+    genesis.neurons = [(0, 3_000), (1, 2_000), (2, 0), (3, 0)].into_iter().map(neuron).collect();
+    let mut chain = Chain::new(&genesis);
+    judge(&mut chain);
+    let bond_on = |chain: &Chain, uid: u16| {
+        let key = StateKey::Bonds { track: TRACK, uid: Uid::ZERO };
+        let row: Vec<(u16, u16)> = chain.view().get(&key).unwrap().unwrap_or_default();
+        row.iter().find(|(to, _)| *to == uid).map_or(0, |(_, bond)| *bond)
+    };
+    assert!(bond_on(&chain, 3) > 0 && record(&chain, 2).unwrap().incentive[3] > 0);
+    let newcomer = Call::Register { track: TRACK, hotkey: account(50), max_price: acu(100) };
+    assert_eq!(chain.run(5, newcomer), None);
+    assert_eq!(chain.view().uid_of(TRACK, account(50)).unwrap(), Some(Uid::new(3)), "the worst earner's slot");
+    chain.blocks_to(12);
+    let third = record(&chain, 3).unwrap();
+    assert_eq!(third.hotkeys[3], account(50));
+    assert_eq!((third.incentive[3], third.server_emission[3]), (0, Nacu::ZERO), "weights meant another");
+    assert_eq!(bond_on(&chain, 3), 0, "and so did bonds");
+    assert!(third.incentive[2] > 0);
+    judge(&mut chain);
+    assert!(record(&chain, 5).unwrap().incentive[3] > 0, "weights committed since count");
+}

@@ -1,165 +1,235 @@
-//! A node that lies: the client notices, names it, and goes to an honest one.
+//! A node that lies: the client notices whatever the lie is about, names the node, and goes to an honest one (LC-10 in
+//! docs/spec/light-client.md).
 
 mod common;
 
 use std::pin::Pin;
 
-use acumen_chain_client::{ChainClient, ClientError};
+use acumen_chain_client::{ChainClient, Checkpoint, ClientError, Testimony, Trust};
 use acumen_proto::chain_v1 as wire;
 use acumen_proto::chain_v1::chain_client::ChainClient as Grpc;
 use acumen_proto::chain_v1::chain_server::{Chain, ChainServer};
-use common::{Running, account, acu, config, genesis};
+use acumen_protocol::{Call, Hash, Height, Nacu};
+use common::{Running, account, acu, config, genesis, key};
+use futures::StreamExt as _;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
-type Lie = fn(&mut wire::GetStateResponse);
+/// What to falsify; what is left out is passed on as it is.
+#[derive(Clone, Copy, Default)]
+struct Lies {
+    status: Option<fn(&mut wire::GetStatusResponse)>,
+    genesis: Option<fn(&mut wire::GetGenesisResponse)>,
+    headers: Option<fn(&mut wire::GetHeadersResponse)>,
+    validators: Option<fn(&mut wire::GetValidatorsResponse)>,
+    block: Option<fn(&mut wire::GetBlockResponse)>,
+    state: Option<fn(&mut wire::GetStateResponse)>,
+    events: Option<fn(&mut wire::GetEventsResponse)>,
+}
 
-/// Passes questions on and falsifies the answers about state.
+/// Passes questions on and falsifies answers.
 struct Liar {
     honest: Grpc<Channel>,
-    lie: Lie,
+    lies: Lies,
 }
 
-fn not_here<T>() -> Result<Response<T>, Status> {
-    Err(Status::unimplemented("not part of this test"))
+fn falsified<T>(answer: Response<T>, lie: Option<fn(&mut T)>) -> Response<T> {
+    let mut answer = answer.into_inner();
+    if let Some(lie) = lie {
+        lie(&mut answer);
+    }
+    Response::new(answer)
 }
 
-#[tonic::async_trait]
-impl Chain for Liar {
-    async fn get_status(
-        &self,
-        request: Request<wire::GetStatusRequest>,
-    ) -> Result<Response<wire::GetStatusResponse>, Status> {
-        self.honest.clone().get_status(request.into_inner()).await
-    }
+macro_rules! pass_on {
+    ($($method:ident, $request:ident, $response:ident, $lie:expr;)*) => {
+        #[tonic::async_trait]
+        impl Chain for Liar {
+            $(async fn $method(
+                &self,
+                request: Request<wire::$request>,
+            ) -> Result<Response<wire::$response>, Status> {
+                let answer = self.honest.clone().$method(request.into_inner()).await?;
+                let lie: fn(&Lies) -> Option<fn(&mut wire::$response)> = $lie;
+                Ok(falsified(answer, lie(&self.lies)))
+            })*
 
-    async fn get_genesis(
-        &self,
-        request: Request<wire::GetGenesisRequest>,
-    ) -> Result<Response<wire::GetGenesisResponse>, Status> {
-        self.honest.clone().get_genesis(request.into_inner()).await
-    }
+            type SubscribeStream =
+                Pin<Box<dyn Stream<Item = Result<wire::GetBlockResponse, Status>> + Send>>;
 
-    async fn get_state(
-        &self,
-        request: Request<wire::GetStateRequest>,
-    ) -> Result<Response<wire::GetStateResponse>, Status> {
-        let mut answer = self.honest.clone().get_state(request.into_inner()).await?.into_inner();
-        (self.lie)(&mut answer);
-        Ok(Response::new(answer))
-    }
-
-    async fn submit(
-        &self,
-        _: Request<wire::SubmitRequest>,
-    ) -> Result<Response<wire::SubmitResponse>, Status> {
-        not_here()
-    }
-
-    async fn get_transaction(
-        &self,
-        _: Request<wire::GetTransactionRequest>,
-    ) -> Result<Response<wire::GetTransactionResponse>, Status> {
-        not_here()
-    }
-
-    async fn get_headers(
-        &self,
-        _: Request<wire::GetHeadersRequest>,
-    ) -> Result<Response<wire::GetHeadersResponse>, Status> {
-        not_here()
-    }
-
-    async fn get_block(
-        &self,
-        _: Request<wire::GetBlockRequest>,
-    ) -> Result<Response<wire::GetBlockResponse>, Status> {
-        not_here()
-    }
-
-    async fn get_supply(
-        &self,
-        _: Request<wire::GetSupplyRequest>,
-    ) -> Result<Response<wire::GetSupplyResponse>, Status> {
-        not_here()
-    }
-
-    async fn get_validators(
-        &self,
-        _: Request<wire::GetValidatorsRequest>,
-    ) -> Result<Response<wire::GetValidatorsResponse>, Status> {
-        not_here()
-    }
-
-    async fn get_events(
-        &self,
-        _: Request<wire::GetEventsRequest>,
-    ) -> Result<Response<wire::GetEventsResponse>, Status> {
-        not_here()
-    }
-
-    async fn get_state_piece(
-        &self,
-        _: Request<wire::GetStatePieceRequest>,
-    ) -> Result<Response<wire::GetStatePieceResponse>, Status> {
-        not_here()
-    }
-
-    type SubscribeStream = Pin<Box<dyn Stream<Item = Result<wire::GetBlockResponse, Status>> + Send>>;
-
-    async fn subscribe(
-        &self,
-        _: Request<wire::SubscribeRequest>,
-    ) -> Result<Response<Self::SubscribeStream>, Status> {
-        not_here()
-    }
+            async fn subscribe(
+                &self,
+                request: Request<wire::SubscribeRequest>,
+            ) -> Result<Response<Self::SubscribeStream>, Status> {
+                let blocks = self.honest.clone().subscribe(request.into_inner()).await?.into_inner();
+                let lie = self.lies.block;
+                let blocks = blocks.map(move |block| {
+                    block.map(|block| falsified(Response::new(block), lie).into_inner())
+                });
+                Ok(Response::new(Box::pin(blocks)))
+            }
+        }
+    };
 }
 
-async fn liar(url: &str, lie: Lie) -> String {
+pass_on! {
+    get_status, GetStatusRequest, GetStatusResponse, |lies| lies.status;
+    get_genesis, GetGenesisRequest, GetGenesisResponse, |lies| lies.genesis;
+    submit, SubmitRequest, SubmitResponse, |_| None;
+    get_transaction, GetTransactionRequest, GetTransactionResponse, |_| None;
+    get_headers, GetHeadersRequest, GetHeadersResponse, |lies| lies.headers;
+    get_validators, GetValidatorsRequest, GetValidatorsResponse, |lies| lies.validators;
+    get_block, GetBlockRequest, GetBlockResponse, |lies| lies.block;
+    get_state, GetStateRequest, GetStateResponse, |lies| lies.state;
+    get_events, GetEventsRequest, GetEventsResponse, |lies| lies.events;
+    get_supply, GetSupplyRequest, GetSupplyResponse, |_| None;
+    get_state_piece, GetStatePieceRequest, GetStatePieceResponse, |_| None;
+}
+
+async fn liar(url: &str, lies: Lies) -> String {
     let honest = Grpc::connect(url.to_owned()).await.unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = tonic::transport::Server::builder().add_service(ChainServer::new(Liar { honest, lie }));
+    let server = tonic::transport::Server::builder().add_service(ChainServer::new(Liar { honest, lies }));
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
     format!("http://{address}")
 }
 
-fn certificate(answer: &mut wire::GetStateResponse) -> &mut wire::Certificate {
-    answer.header.as_mut().unwrap().certificate.as_mut().unwrap()
+fn certificate(header: &mut Option<wire::SignedHeader>) -> &mut wire::Certificate {
+    header.as_mut().unwrap().certificate.as_mut().unwrap()
+}
+
+/// A running node with a transfer in a block; the block's height and the transfer's id.
+async fn with_a_transfer(dir: &std::path::Path) -> (Running, Height, Hash) {
+    let node = Running::start(config(dir, &genesis())).await;
+    let call = Call::Transfer { to: account(2), amount: Nacu::new(5) };
+    let client = node.client().await;
+    let sent = client.submit(call, &key(1)).await.unwrap();
+    let included = client.wait_included(&sent).await.unwrap();
+    (node, included.at.height, sent.id)
+}
+
+/// The one client asks the liar alone, the other the liar first and then the honest node.
+async fn clients(node: &Running, lies: Lies) -> (String, ChainClient, ChainClient) {
+    let url = liar(&node.url, lies).await;
+    let client = ChainClient::connect(std::slice::from_ref(&url), None).await.unwrap();
+    let both = ChainClient::connect(&[url.clone(), node.url.clone()], None).await.unwrap();
+    (url, client, both)
+}
+
+fn named(error: &ClientError, url: &str, what: &str, index: usize) {
+    assert!(matches!(error, ClientError::Lying { node, .. } if node == url), "{what} {index}: {error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_lie_about_state_is_noticed() {
+async fn lc10_every_lie_about_state_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
-    let node = Running::start(config(dir.path(), &genesis())).await;
-    let honest = node.client().await;
-    // State at height 0 needs no certificate: wait for the first block.
-    let mut blocks = honest.subscribe(Some(acumen_protocol::Height::new(1)));
-    futures::StreamExt::next(&mut blocks).await.unwrap().unwrap();
-    let lies: [Lie; 8] = [
+    let (node, _, _) = with_a_transfer(dir.path()).await;
+    let lies: [fn(&mut wire::GetStateResponse); 9] = [
         |answer| answer.values[0].value.as_mut().unwrap()[0] ^= 1,
         |answer| answer.values[0].value = None,
         |answer| *answer.values[0].proof.last_mut().unwrap() ^= 1,
         |answer| answer.values[0].proof.clear(),
         |answer| answer.values.clear(),
-        |answer| certificate(answer).signatures[0].signature[5] ^= 1,
-        |answer| certificate(answer).signatures.clear(),
+        |answer| answer.header = None,
+        |answer| certificate(&mut answer.header).signatures[0].signature[5] ^= 1,
+        |answer| certificate(&mut answer.header).signatures.clear(),
         |answer| answer.header.as_mut().unwrap().header_scale[100] ^= 1,
     ];
     for (index, lie) in lies.into_iter().enumerate() {
-        let url = liar(&node.url, lie).await;
-        let client = ChainClient::connect(std::slice::from_ref(&url), None).await.unwrap();
-        let error = client.account(account(1)).await.unwrap_err();
-        assert!(matches!(&error, ClientError::Lying { node, .. } if *node == url), "lie {index}: {error}");
-        let both = ChainClient::connect(&[url, node.url.clone()], None).await.unwrap();
-        assert_eq!(
-            both.account(account(1)).await.unwrap().value.free,
-            acu(10_000),
-            "the honest node is used"
-        );
+        let (url, client, both) = clients(&node, Lies { state: Some(lie), ..Lies::default() }).await;
+        named(&client.account(account(3)).await.unwrap_err(), &url, "state", index);
+        assert_eq!(both.account(account(3)).await.unwrap().value.free, acu(10_000), "the honest node is used");
     }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lc10_every_lie_about_blocks_and_headers_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, height, _) = with_a_transfer(dir.path()).await;
+    let lies: [fn(&mut wire::GetBlockResponse); 6] = [
+        |answer| answer.transactions_scale.clear(),
+        |answer| answer.events_scale[0][5] ^= 1,
+        |answer| answer.events_scale.push(Vec::new()),
+        |answer| answer.header = None,
+        |answer| certificate(&mut answer.header).block[0] ^= 1,
+        |answer| certificate(&mut answer.header).height += 1,
+    ];
+    for (index, lie) in lies.into_iter().enumerate() {
+        let (url, client, both) = clients(&node, Lies { block: Some(lie), ..Lies::default() }).await;
+        named(&client.block(height).await.unwrap_err(), &url, "block", index);
+        let mut stream = client.subscribe(Some(height));
+        named(&stream.next().await.unwrap().unwrap_err(), &url, "stream", index);
+        assert_eq!(both.block(height).await.unwrap().transactions.len(), 1);
+    }
+    let lies: [fn(&mut wire::GetHeadersResponse); 4] = [
+        |answer| answer.headers[0].header_scale[0] ^= 1,
+        |answer| answer.headers[0].header_scale[60] ^= 1,
+        |answer| answer.headers[0].certificate = None,
+        |answer| answer.headers[0].certificate.as_mut().unwrap().round += 1,
+    ];
+    for (index, lie) in lies.into_iter().enumerate() {
+        let (url, client, both) = clients(&node, Lies { headers: Some(lie), ..Lies::default() }).await;
+        named(&client.header(height).await.unwrap_err(), &url, "header", index);
+        assert_eq!(both.header(height).await.unwrap().height, height);
+        let found = both.witnesses(height).await;
+        let [first, second] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(first.node, url);
+        assert!(matches!(&first.testimony, Testimony::Lies(_)), "{found:?}");
+        assert!(matches!(&second.testimony, Testimony::Agrees(_)), "{found:?}");
+    }
+    let beyond = Lies { status: Some(|answer| answer.height += 1_000), ..Lies::default() };
+    let (url, client, _) = clients(&node, beyond).await;
+    named(&client.status().await.unwrap_err(), &url, "status", 0);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lc10_every_lie_about_events_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, height, id) = with_a_transfer(dir.path()).await;
+    let honest = node.client().await;
+    assert_eq!(honest.transaction_events(id).await.unwrap().value.len(), 2, "transferred, applied");
+    assert_eq!(honest.transaction_events(id).await.unwrap().at.height, height);
+    let lies: [fn(&mut wire::GetEventsResponse); 5] = [
+        |answer| answer.events[0].event_scale[5] ^= 1,
+        |answer| answer.events[0].proof = None,
+        |answer| answer.events[0].proof.as_mut().unwrap().path.push(vec![0; 32]),
+        |answer| answer.events[0].proof.as_mut().unwrap().index ^= 1,
+        |answer| answer.header.as_mut().unwrap().header_scale[110] ^= 1,
+    ];
+    for (index, lie) in lies.into_iter().enumerate() {
+        let (url, client, both) = clients(&node, Lies { events: Some(lie), ..Lies::default() }).await;
+        named(&client.transaction_events(id).await.unwrap_err(), &url, "events", index);
+        named(&client.events_at(height, 0).await.unwrap_err(), &url, "events", index);
+        assert_eq!(both.events_at(height, 0).await.unwrap().value.len(), 2);
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lc3_lc10_a_checkpoint_is_not_taken_on_trust() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, height, _) = with_a_transfer(dir.path()).await;
+    let honest = node.client().await;
+    let checkpoint = honest.checkpoint(height).await.unwrap();
+    let trust = |checkpoint| Trust { genesis: Some(honest.genesis_hash()), checkpoint: Some(checkpoint) };
+    let urls = [node.url.clone()];
+    let client = ChainClient::connect_with(&urls, trust(checkpoint)).await.unwrap();
+    assert_eq!(client.anchor(), height);
+    assert!(client.status().await.unwrap().tip.height >= height);
+    let earlier = client.header(Height::new(1)).await.unwrap();
+    assert_eq!(earlier, honest.header(Height::new(1)).await.unwrap(), "by the chain of parents");
+    let wrong = Checkpoint { block: Hash([1; 32]), ..checkpoint };
+    let error = ChainClient::connect_with(&urls, trust(wrong)).await.unwrap_err();
+    named(&error, &node.url, "checkpoint", 0);
+    let other_set: fn(&mut wire::GetValidatorsResponse) = |answer| answer.validators_scale[1] ^= 1;
+    let url = liar(&node.url, Lies { validators: Some(other_set), ..Lies::default() }).await;
+    let error = ChainClient::connect_with(std::slice::from_ref(&url), trust(checkpoint)).await.unwrap_err();
+    named(&error, &url, "validators", 0);
     node.stop().await;
 }
 
@@ -167,9 +237,14 @@ async fn every_lie_about_state_is_noticed() {
 async fn another_chain_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let node = Running::start(config(dir.path(), &genesis())).await;
-    let expected = acumen_protocol::Hash([9; 32]);
+    let expected = Hash([9; 32]);
     let error = ChainClient::connect(std::slice::from_ref(&node.url), Some(expected)).await.unwrap_err();
     assert!(matches!(error, ClientError::WrongChain { .. }), "{error}");
+    let real = node.client().await.genesis_hash();
+    let forged: fn(&mut wire::GetGenesisResponse) = |answer| answer.genesis_scale[3] ^= 1;
+    let url = liar(&node.url, Lies { genesis: Some(forged), ..Lies::default() }).await;
+    let error = ChainClient::connect(std::slice::from_ref(&url), Some(real)).await.unwrap_err();
+    assert!(matches!(error, ClientError::WrongChain { .. } | ClientError::Lying { .. }), "{error}");
     let nobody = ChainClient::connect(&["http://127.0.0.1:1".to_owned()], None).await.unwrap_err();
     assert!(matches!(nobody, ClientError::Unreachable { .. }), "{nobody}");
     node.stop().await;
