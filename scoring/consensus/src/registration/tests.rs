@@ -1,6 +1,7 @@
 //! The price between its bounds; the vectors hold upstream's numbers.
 
 use proptest::prelude::*;
+use substrate_fixed::types::U64F64;
 
 use super::*;
 
@@ -20,6 +21,16 @@ fn without_a_half_life_the_price_stays() {
     assert_eq!(rule.next_block(7), 7);
     assert_eq!(rule.next_block(u64::MAX), u64::MAX);
     assert_eq!(rule.after_registration(u64::MAX), u64::MAX);
+}
+
+proptest! {
+    #[test]
+    fn the_multiplier_in_ppm_is_upstreams(price in 0u64..2_000_000 * TOKEN) {
+        let rule = PriceRule::new(0, u64::MAX, 360, 1_260_000).unwrap();
+        // A floating-point literal, as upstream writes it.
+        let upstream = U64F64::from_num(1.26).saturating_mul(U64F64::from_num(price));
+        prop_assert_eq!(rule.after_registration(price), upstream.to_num::<u64>());
+    }
 }
 
 #[test]

@@ -73,6 +73,22 @@ fn larger_networks() {
     }
 }
 
+/// Few rows that are long: columns are computed in several blocks, rows in several tasks.
+#[test]
+fn long_rows() {
+    for seed in 0..12 {
+        let mut r = Random(4_000_000 + seed);
+        let mut params = random::params(&mut r);
+        params.activity_cutoff = 5_000;
+        let mut input = random::input(&mut r, 400);
+        for (uid, neuron) in input.neurons.iter_mut().enumerate() {
+            neuron.permit = uid % 40 == 3;
+            neuron.stake += u64::from(neuron.permit);
+        }
+        compare(seed, &params, &input);
+    }
+}
+
 #[test]
 fn sequences_that_feed_on_themselves() {
     for seed in 0..200 {
