@@ -121,6 +121,9 @@ pub enum ModelError {
     /// The model's code panicked; the replica is loading it afresh.
     #[error("the model panicked and is being loaded again: {0}")]
     Panicked(String),
+    /// The model did not come back from a step; another is being loaded.
+    #[error("the model hangs and is being loaded again on another thread; open the session again")]
+    Hung,
     /// The session is not known to the replica any more.
     #[error("the session is gone; open it again")]
     SessionLost,

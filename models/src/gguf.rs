@@ -10,10 +10,12 @@
 //! | [`quant`] | the block types and their values |
 //! | `names` | llama.cpp's tensor names as Hugging Face's |
 //! | `config` | metadata as Hugging Face's `config.json` |
+//! | `convert` | a file as a Hugging Face folder |
 //! | `load` | a file as a model |
 //! | `weights` | the tensors as the architectures ask for them |
 
 mod config;
+mod convert;
 mod cursor;
 mod error;
 mod header;
@@ -31,6 +33,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use convert::{Converted, Float, convert};
 pub use error::GgufError;
 pub use header::TensorInfo;
 pub(crate) use load::load;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::arch::{self, Decoder};
 use crate::engine::{DecoderModel, Engine, longest_text};
 use crate::options::Device;
+use crate::quant::{Stored, memory_allows_copy};
 use crate::weights::safetensors::SafeTensorsSource;
 use crate::weights::{Builder, Target, WeightSource};
 use crate::{Dtype, LoadOptions, ModelError, ModelInfo, Token, files};
@@ -59,7 +60,7 @@ impl Parts<'_> {
     /// Builds the network and its engine.
     pub(crate) fn load(&mut self, options: &LoadOptions) -> Result<DecoderModel, ModelError> {
         let device = device(options.device)?;
-        let target = Target::new(decided(options.dtype, options.device), device);
+        let target = self.target(options, device)?;
         let _guard = tch::no_grad_guard();
         let network = arch::build(self.path, self.config, Builder::new(self.source, target))?;
         let shape = network.shape();
@@ -81,6 +82,18 @@ impl Parts<'_> {
         Ok(DecoderModel::new(info, begin, stops, engine))
     }
 
+    /// The number format, chosen where it is left open, and whether packed layers keep dense copies.
+    fn target(&self, options: &LoadOptions, device: tch::Device) -> Result<Target, ModelError> {
+        let stored = Stored::of(&self.source.tensors());
+        let dtype = match (options.dtype, options.device) {
+            (Dtype::Auto, Device::Cpu) => stored.fastest()?,
+            (Dtype::Auto, Device::Cuda(_)) => Dtype::Bf16,
+            (dtype, _) => dtype,
+        };
+        tracing::info!(model = self.name, %dtype, asked = %options.dtype, "number format");
+        Ok(Target::new(dtype, device).with_dense_copy(memory_allows_copy(stored.values)))
+    }
+
     /// A number or a list of them; the settings for generation go first, ids outside the vocabulary are dropped.
     fn tokens(&self, field: &str, vocab: u32) -> Vec<Token> {
         let given = self.generation.get(field).filter(|value| !value.is_null()).or_else(|| self.config.get(field));
@@ -90,15 +103,6 @@ impl Parts<'_> {
             None => Vec::new(),
         };
         list.into_iter().filter_map(|id| Token::try_from(id).ok()).filter(|id| *id < vocab).collect()
-    }
-}
-
-/// The dtype that stands for `auto`.
-fn decided(dtype: Dtype, device: Device) -> Dtype {
-    match (dtype, device) {
-        (Dtype::Auto, Device::Cpu) => Dtype::F32,
-        (Dtype::Auto, Device::Cuda(_)) => Dtype::Bf16,
-        (dtype, _) => dtype,
     }
 }
 

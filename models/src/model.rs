@@ -72,6 +72,11 @@ pub trait LanguageModel {
         self.open(contexts)
     }
 
+    /// Bytes of weights that one step of few sequences reads, where that is known: what bounds its speed.
+    fn step_bytes(&self) -> Option<usize> {
+        None
+    }
+
     /// Runs one step of whatever has begun.
     ///
     /// # Errors

@@ -12,6 +12,7 @@
 //! product wins (`cargo run --example linear_kernels` shows where). A layer therefore may keep a dense copy beside the
 //! packed one and use it from a number of rows on.
 
+mod choice;
 mod groups;
 mod int4;
 mod int8;
@@ -21,6 +22,7 @@ mod tests;
 
 use tch::{Device, Tensor};
 
+pub(crate) use choice::{Stored, memory_allows_copy};
 pub(crate) use groups::Groups;
 pub(crate) use int4::Int4;
 pub(crate) use int8::Int8;

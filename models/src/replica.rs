@@ -6,7 +6,8 @@
 //! Invariants: at most [`ReplicaLimits::waiting_tokens`] tokens and [`ReplicaLimits::waiting_requests`] requests wait;
 //! open sessions reserve at most [`ReplicaLimits::session_tokens`] positions; a request whose caller has gone is never
 //! run; a session ends when its handle is dropped, also while it is still queued; a panic in the model fails the one
-//! request that met it, and [`Replica::is_ready`] is false until the model has been loaded again.
+//! requests that it ran, and [`Replica::is_ready`] is false until the model has been loaded again; a model that does not come
+//! back from a step is left behind on its thread, and another is loaded on a new one. What waits in the queue outlives both.
 
 mod queue;
 mod worker;
@@ -14,12 +15,19 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::{LanguageModel, LogProbs, ModelError, ModelInfo, Token};
-use queue::{Queue, Request, Reservation};
+use queue::{Begun, Queue, Request, Reservation};
+use worker::Loader;
 
 /// Bounds of a replica. Every one refuses with [`ReplicaError::Overloaded`] when it is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,23 +36,35 @@ pub struct ReplicaLimits {
     pub waiting_tokens: usize,
     /// Requests that may wait in the queue.
     pub waiting_requests: usize,
-    /// Positions that open sessions may hold together: documents times the model's window.
+    /// Positions that open sessions may reserve together: for each document its context and [`GROWTH`], at most the
+    /// model's window.
     pub session_tokens: usize,
     /// What a refused caller is told to wait, in milliseconds.
     pub retry_after_ms: u64,
+    /// How long the model may be busy with one step before it counts as hung, in milliseconds.
+    pub hang_after_ms: u64,
 }
 
 impl Default for ReplicaLimits {
-    /// 256 documents of 4,096 tokens waiting; sessions of 4,096 documents over a 256-token window.
+    /// 256 documents of 4,096 tokens waiting; sessions of 4,096 documents over a 256-token window; two minutes a step.
     fn default() -> Self {
-        Self { waiting_tokens: 1 << 20, waiting_requests: 1024, session_tokens: 1 << 20, retry_after_ms: 100 }
+        Self {
+            waiting_tokens: 1 << 20,
+            waiting_requests: 1024,
+            session_tokens: 1 << 20,
+            retry_after_ms: 100,
+            hang_after_ms: 120_000,
+        }
     }
 }
+
+/// Positions that a document reserves for what will be appended to it.
+pub const GROWTH: usize = 256;
 
 /// How busy a replica is, at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Load {
-    /// Requests in the model now (0 or 1).
+    /// Requests in the model now.
     pub running: usize,
     /// Requests in the queue.
     pub waiting: usize,
@@ -82,7 +102,8 @@ pub enum ReplicaError {
 pub struct Replica {
     queue: Arc<Queue>,
     info: ModelInfo,
-    thread: Option<std::thread::JoinHandle<()>>,
+    /// Owns the model's thread.
+    watchdog: Option<JoinHandle<()>>,
 }
 
 impl Replica {
@@ -97,15 +118,18 @@ impl Replica {
         limits: ReplicaLimits,
     ) -> Result<Self, ModelError> {
         let queue = Arc::new(Queue::new(limits));
+        let loader: Loader = Arc::new(Mutex::new(loader));
         let (started, loaded) = std::sync::mpsc::sync_channel(1);
-        let shared = Arc::clone(&queue);
-        let thread = std::thread::Builder::new()
-            .name("acumen-model".into())
-            .spawn(move || worker::run(&shared, loader, &started))
-            .map_err(|error| ModelError::Engine(format!("cannot start a thread: {error}")))?;
+        let thread = start(&queue, &loader, 0, Some(started))?;
         let info =
             loaded.recv().map_err(|_| ModelError::Panicked("the thread ended while loading".into()))??;
-        Ok(Self { queue, info, thread: Some(thread) })
+        let limit = Duration::from_millis(limits.hang_after_ms);
+        let watched = Arc::clone(&queue);
+        let watchdog = std::thread::Builder::new()
+            .name("acumen-watchdog".into())
+            .spawn(move || watch(&watched, &loader, thread, limit))
+            .map_err(|error| ModelError::Engine(format!("cannot start a thread: {error}")))?;
+        Ok(Self { queue, info, watchdog: Some(watchdog) })
     }
 
     /// What the model is.
@@ -134,21 +158,84 @@ impl Replica {
         &self,
         contexts: Vec<Vec<Token>>,
     ) -> Result<(SessionHandle, Vec<LogProbs>), ReplicaError> {
-        let positions = contexts.len().saturating_mul(self.info.context);
+        let window = self.info.context;
+        let positions = contexts.iter().map(|context| window.min(context.len() + GROWTH)).sum();
         let cost = contexts.iter().map(|context| context.len().max(1)).sum();
         let (reply, answer) = oneshot::channel();
         let reservation = self.queue.reserve(positions)?;
-        self.queue.push(Request::Open { contexts, reservation, reply }, cost)?;
-        answer.await.map_err(|_| self.queue.gone())?
+        let (begun, terms) = (Begun::default(), self.queue.terms());
+        let request = Request::Open { contexts, reservation, reply, begun: Arc::clone(&begun) };
+        self.queue.push(request, cost)?;
+        outcome(&self.queue, answer, &begun, terms).await
+    }
+}
+
+/// Starts the model's thread of a term.
+fn start(
+    queue: &Arc<Queue>,
+    loader: &Loader,
+    term: u64,
+    started: Option<SyncSender<Result<ModelInfo, ModelError>>>,
+) -> Result<JoinHandle<()>, ModelError> {
+    let (queue, loader) = (Arc::clone(queue), Arc::clone(loader));
+    std::thread::Builder::new()
+        .name("acumen-model".into())
+        .spawn(move || worker::run(&queue, &loader, term, started.as_ref()))
+        .map_err(|error| ModelError::Engine(format!("cannot start a thread: {error}")))
+}
+
+/// Replaces the model's thread whenever it hangs. A thread cannot be ended from outside: one that hangs is left behind
+/// with its model, and ends by itself if it ever comes back.
+fn watch(queue: &Arc<Queue>, loader: &Loader, mut thread: JoinHandle<()>, limit: Duration) {
+    while let Some(term) = queue.watch(limit) {
+        tracing::error!(seconds = limit.as_secs(), "the model hangs; loading it again on another thread");
+        match start(queue, loader, term, None) {
+            Ok(next) => thread = next,
+            Err(error) => {
+                tracing::error!(%error, "the replica ends");
+                queue.stop(None);
+                return;
+            }
+        }
+    }
+    // The thread catches panics of the model; one of its own has nobody left to be told.
+    let _ = thread.join();
+}
+
+/// The answer, or why there is none.
+async fn outcome<T>(
+    queue: &Queue,
+    answer: oneshot::Receiver<Result<T, ReplicaError>>,
+    begun: &Begun,
+    mut terms: watch::Receiver<u64>,
+) -> Result<T, ReplicaError> {
+    let mut answer = pin!(answer);
+    loop {
+        let answered = {
+            let mut lost = pin!(terms.changed());
+            poll_fn(|context| match answer.as_mut().poll(context) {
+                Poll::Ready(answered) => Poll::Ready(Some(answered)),
+                Poll::Pending => lost.as_mut().poll(context).map(|_| None),
+            })
+            .await
+        };
+        if let Some(answered) = answered {
+            return answered.unwrap_or_else(|_| Err(queue.gone()));
+        }
+        // What the lost thread had not taken is answered by the next.
+        let now = *terms.borrow();
+        if begun.get().is_some_and(|term| *term < now) {
+            return Err(ModelError::Hung.into());
+        }
     }
 }
 
 impl Drop for Replica {
     fn drop(&mut self) {
-        self.queue.stop();
-        if let Some(thread) = self.thread.take() {
-            // The thread catches panics of the model; one of its own has nobody left to be told.
-            let _ = thread.join();
+        self.queue.stop(None);
+        if let Some(watchdog) = self.watchdog.take() {
+            // It catches nothing that could panic; if it did nobody is left to be told.
+            let _ = watchdog.join();
         }
     }
 }
@@ -180,8 +267,10 @@ impl SessionHandle {
     pub async fn advance(&mut self, tokens: Vec<Token>) -> Result<Vec<LogProbs>, ReplicaError> {
         let cost = tokens.len().max(1);
         let (reply, answer) = oneshot::channel();
-        self.queue.push(Request::Advance { id: self.id, tokens, reply }, cost)?;
-        answer.await.map_err(|_| self.queue.gone())?
+        let (begun, terms) = (Begun::default(), self.queue.terms());
+        let request = Request::Advance { id: self.id, tokens, reply, begun: Arc::clone(&begun) };
+        self.queue.push(request, cost)?;
+        outcome(&self.queue, answer, &begun, terms).await
     }
 }
 

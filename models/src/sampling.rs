@@ -64,7 +64,11 @@ impl Sampler {
         }
         if self.top_p < 1.0 {
             let nucleus = self.nucleus(distribution);
-            return self.race(nucleus.iter().map(|id| (*id, distribution[*id as usize])), likeliest, position);
+            return self.race(
+                nucleus.iter().map(|id| (*id, distribution[*id as usize])),
+                likeliest,
+                position,
+            );
         }
         let first = distribution.get(likeliest as usize).copied().unwrap_or(f32::NEG_INFINITY);
         // The likeliest runs first: the higher the mark, the more of the others need no logarithm.

@@ -2,11 +2,13 @@
 //!
 //! The result is the loss of a session that steps through each document (see `window`), a few hundred times faster.
 
+use std::ops::ControlFlow;
+
 use tch::{Kind, TchError, Tensor};
 
-use crate::torch::{dim, ids};
+use crate::torch::{dim, ids, size};
 use crate::window::{Stretch, stretches};
-use crate::{ModelError, Token};
+use crate::{ModelError, Positions, Token};
 
 /// Tokens in one forward pass: bounds its memory (logits and activations) to some tens of megabytes.
 const TOKENS_PER_PASS: usize = 8192;
@@ -34,6 +36,37 @@ pub(crate) fn documents(
         score_group(forward, &whole, group, &mut nats)?;
     }
     Ok(nats)
+}
+
+/// The network's own scores after each token (or the last), each given those before it within the window. As
+/// [`crate::LanguageModel::logits`]; `begin` comes before the tokens.
+pub(crate) fn raw(
+    forward: &dyn Fn(&Tensor) -> Result<Tensor, TchError>,
+    (begin, context): (Token, usize),
+    tokens: &[Token],
+    positions: Positions,
+    each: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+) -> Result<(), ModelError> {
+    if tokens.is_empty() {
+        return Err(ModelError::Config { field: "tokens", reason: "there is no token to read".into() });
+    }
+    let _guard = tch::no_grad_guard();
+    let whole: Vec<Token> = std::iter::once(begin).chain(tokens.iter().copied()).collect();
+    // What follows the begin token alone is not asked for.
+    let first = if positions == Positions::Last { tokens.len() } else { 1 };
+    for part in stretches(whole.len(), context).into_iter().filter(|part| part.end > first) {
+        let logits = forward(&ids(&[&whole[part.start..part.end]], part.end - part.start)?)?.f_squeeze_dim(0)?;
+        let mut row = vec![0f32; size(logits.size2()?.1)];
+        for input in part.scored.max(first)..part.end {
+            let scores = logits.f_select(0, dim(input - part.start))?.f_to_kind(Kind::Float)?.f_contiguous()?;
+            let count = row.len();
+            scores.f_copy_data(&mut row, count)?;
+            if each(input - 1, &row).is_break() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
 }
 
 fn score_group(

@@ -14,6 +14,7 @@ pub mod tensors;
 #[cfg(test)]
 mod tests;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -24,7 +25,7 @@ use crate::documents::Documents;
 use crate::files::{self, Digest};
 use crate::model::{check_advance, check_contexts, check_documents};
 use crate::torch::{dim, ids, log_probs, size};
-use crate::{LanguageModel, LogProbs, ModelError, ModelInfo, Session, Token, score};
+use crate::{LanguageModel, LogProbs, ModelError, ModelInfo, Positions, Session, Token, score};
 
 pub use export::export;
 
@@ -182,6 +183,16 @@ impl LanguageModel for ScriptModel {
         };
         session.read()?;
         Ok(Box::new(session))
+    }
+
+    fn logits(
+        &self,
+        tokens: &[Token],
+        positions: Positions,
+        each: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Result<(), ModelError> {
+        check_documents(&[tokens.to_vec()], self.info.vocab)?;
+        score::raw(&|ids| self.script.logits(ids), (self.script.config.begin, self.script.config.context), tokens, positions, each)
     }
 
     fn score(&self, documents: &[Vec<Token>]) -> Result<Vec<Vec<f32>>, ModelError> {

@@ -75,6 +75,11 @@ impl Target {
         Self { dtype, kind, device, dense_copy: false }
     }
 
+    /// The same with eight bits in the place of four.
+    pub(crate) fn at_least_eight_bits(self) -> Self {
+        Self { dtype: if self.dtype == Dtype::Int4 { Dtype::Int8 } else { self.dtype }, ..self }
+    }
+
     /// The same with or without dense copies of packed layers.
     pub(crate) fn with_dense_copy(self, dense_copy: bool) -> Self {
         Self { dense_copy, ..self }
@@ -142,7 +147,8 @@ impl<'a> Builder<'a> {
         }
         match self.source.packed(std::slice::from_ref(&shared), None, &self.target)? {
             Some(layer) => Ok(layer),
-            None => Linear::new(embedding.shallow_clone(), None, &self.target),
+            // The head decides between neighbours: eight bits, also where other layers have four.
+            None => Linear::new(embedding.shallow_clone(), None, &self.target.at_least_eight_bits()),
         }
     }
 

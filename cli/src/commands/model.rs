@@ -1,5 +1,7 @@
 //! `acumen model`: train, inspect, evaluate and run models. One file per command; this one only routes.
 
+mod bench;
+mod convert;
 mod evaluate;
 mod generate;
 mod input;
@@ -23,6 +25,10 @@ pub(crate) enum Command {
     Logits(logits::LogitsArgs),
     /// Continue a text. Example: acumen model generate --model M.safetensors --prompt "Call me" --max-tokens 40
     Generate(generate::GenerateArgs),
+    /// Write a GGUF file as a Hugging Face folder. Example: acumen model convert --model M.gguf --out folder
+    Convert(convert::ConvertArgs),
+    /// Measure tokens per second. Example: acumen model bench --model M.gguf --python venv/bin/python
+    Bench(bench::BenchArgs),
 }
 
 /// Runs a model command.
@@ -33,5 +39,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Logits(args) => logits::run(args),
         Command::Generate(args) => generate::run(args),
+        Command::Convert(args) => convert::run(args),
+        Command::Bench(args) => bench::run(args),
     }
 }

@@ -58,6 +58,10 @@ impl DecoderModel {
 }
 
 impl LanguageModel for DecoderModel {
+    fn step_bytes(&self) -> Option<usize> {
+        Some(self.engine.borrow().network().bytes())
+    }
+
     fn info(&self) -> &ModelInfo {
         &self.info
     }

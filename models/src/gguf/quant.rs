@@ -113,6 +113,12 @@ impl GgmlType {
         }
     }
 
+    /// Whether values are integers with a scale.
+    #[must_use]
+    pub const fn is_quantised(self) -> bool {
+        !matches!(self, Self::F32 | Self::F16 | Self::BF16)
+    }
+
     /// Writes the values of whole blocks as `f32`. What does not fill a block on either side is left alone.
     pub fn dequantize(self, bytes: &[u8], out: &mut [f32]) {
         let block: fn(&[u8], &mut [f32]) = match self {

@@ -18,7 +18,7 @@ use crate::nn::Linear;
 use crate::torch::dim;
 use crate::weights::{Rows, Target, WeightSource, fault};
 use crate::ModelError;
-use crate::quant::{Groups, Int4};
+use crate::quant::{Groups, Int4, Int8};
 
 /// See the module.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct GgufSource {
     names: BTreeMap<String, usize>,
     taken: BTreeSet<String>,
     heads: Heads,
+    /// Of each tensor, in Hugging Face's form.
+    shapes: Vec<Vec<usize>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +55,8 @@ impl GgufSource {
         let keys = count("head_count_kv").map_err(|error| error.at(&path))?.unwrap_or(queries);
         let whole = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
         let heads = Heads { queries: whole(queries), keys: whole(keys) };
-        Ok(Self { file, architecture, names, taken: BTreeSet::new(), heads })
+        let shapes = file.tensors().iter().map(|tensor| shape(architecture, tensor)).collect();
+        Ok(Self { file, architecture, names, taken: BTreeSet::new(), heads, shapes })
     }
 
     fn find(&self, name: &str) -> Result<&TensorInfo, ModelError> {
@@ -61,8 +64,46 @@ impl GgufSource {
         Ok(&self.file.tensors()[*place])
     }
 
+    pub(super) fn file(&self) -> &Gguf {
+        &self.file
+    }
+
+    pub(super) const fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
+    /// Every tensor that an architecture could ask for: its name and its place.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.names.iter().map(|(name, place)| (name.as_str(), *place))
+    }
+
+    /// Shape of a tensor in Hugging Face's form.
+    pub(super) fn shape_of(&self, place: usize) -> &[usize] {
+        &self.shapes[place]
+    }
+
+    /// A tensor's values in Hugging Face's order.
+    pub(super) fn values_of(&self, place: usize) -> Vec<f32> {
+        let tensor = &self.file.tensors()[place];
+        let mut values = vec![0.0; tensor.shape.iter().product()];
+        // A tensor whose rows are not whole heads has been refused before.
+        tensor.kind.dequantize(&self.ordered(tensor).unwrap_or_default(), &mut values);
+        if self.architecture.layout(&tensor.name) != Layout::Transposed {
+            return values;
+        }
+        let (rows, columns) = (tensor.shape[0], tensor.shape[1]);
+        (0..columns).flat_map(|column| (0..rows).map(move |row| row * columns + column)).map(|at| values[at]).collect()
+    }
+
+    /// The tensor of one part of a linear layer.
+    fn stored(&self, part: &Rows) -> Result<&TensorInfo, ModelError> {
+        let tensor = self.find(&part.weight)?;
+        self.check(tensor, &[part.outputs, part.inputs])?;
+        Ok(tensor)
+    }
+
     /// Rows of one head, if the file has them in rotary pairs.
-    fn pairs(&self, tensor: &TensorInfo) -> Result<Option<usize>, ModelError> {
+    pub(super) fn pairs(&self, tensor: &TensorInfo) -> Result<Option<usize>, ModelError> {
         let heads = match self.architecture.layout(&tensor.name) {
             Layout::Queries => self.heads.queries,
             Layout::Keys => self.heads.keys,
@@ -89,17 +130,8 @@ impl GgufSource {
         Ok(bytes.into())
     }
 
-    /// Shape in Hugging Face's form.
-    fn shape(&self, tensor: &TensorInfo) -> Vec<usize> {
-        let mut shape = tensor.shape.clone();
-        if self.architecture.layout(&tensor.name) == Layout::Transposed {
-            shape.reverse();
-        }
-        shape
-    }
-
     fn check(&self, tensor: &TensorInfo, expected: &[usize]) -> Result<(), ModelError> {
-        let found = self.shape(tensor);
+        let found = shape(self.architecture, tensor);
         if found == expected {
             return Ok(());
         }
@@ -130,7 +162,7 @@ impl WeightSource for GgufSource {
             .map(|(name, place)| {
                 let tensor = &self.file.tensors()[*place];
                 let dtype = tensor.kind.to_string().to_lowercase();
-                inspect::TensorInfo { name: name.clone(), shape: self.shape(tensor), dtype }
+                inspect::TensorInfo { name: name.clone(), shape: self.shapes[*place].clone(), dtype }
             })
             .collect()
     }
@@ -149,24 +181,28 @@ impl WeightSource for GgufSource {
     }
 
     fn packed(&mut self, rows: &[Rows], bias: Option<&Tensor>, to: &Target) -> Result<Option<Linear>, ModelError> {
-        let inputs = rows.first().map_or(0, |part| part.inputs);
-        let outputs = rows.iter().map(|part| part.outputs).sum();
-        if to.dtype != Dtype::Int4 || !Int4::fits(outputs, inputs) {
+        if to.dtype != Dtype::Int4 {
             return Ok(None);
         }
-        for part in rows {
-            let tensor = self.find(&part.weight)?;
-            if tensor.shape != [part.outputs, inputs] || !Groups::accepts(tensor.kind, inputs) {
-                return Ok(None);
+        let tensors = rows.iter().map(|part| self.stored(part)).collect::<Result<Vec<_>, _>>()?;
+        let inputs = rows.first().map_or(0, |part| part.inputs);
+        let outputs = rows.iter().map(|part| part.outputs).sum();
+        let layer = if tensors.iter().all(|tensor| Groups::accepts(tensor.kind, inputs)) && Int4::fits(outputs, inputs) {
+            let mut groups = Groups::default();
+            for tensor in &tensors {
+                groups.push(tensor.kind, &self.ordered(tensor)?);
             }
-        }
-        let mut groups = Groups::default();
-        for part in rows {
-            let tensor = self.find(&part.weight)?;
-            groups.push(tensor.kind, &self.ordered(tensor)?);
-        }
+            Linear::Int4(groups.pack(outputs, inputs, bias, to)?)
+        } else if tensors.iter().all(|tensor| tensor.kind.is_quantised()) {
+            // Whoever made the file gave these tensors more than four bits, so they keep more: eight.
+            let parts = tensors.iter().map(|tensor| self.floats(tensor)).collect::<Result<Vec<_>, _>>()?;
+            let weight = Tensor::f_cat(&parts, 0)?;
+            Linear::Int8(Int8::quantise(&weight, bias.map(Tensor::shallow_clone), to)?)
+        } else {
+            return Ok(None);
+        };
         self.taken.extend(rows.iter().map(|part| part.weight.clone()));
-        Ok(Some(Linear::Int4(groups.pack(outputs, inputs, bias, to)?)))
+        Ok(Some(layer))
     }
 
     fn unused(&self) -> Vec<String> {
@@ -176,4 +212,13 @@ impl WeightSource for GgufSource {
     fn path(&self, _name: &str) -> PathBuf {
         self.file.path().to_path_buf()
     }
+}
+
+/// A tensor's shape in Hugging Face's form.
+fn shape(architecture: Architecture, tensor: &TensorInfo) -> Vec<usize> {
+    let mut shape = tensor.shape.clone();
+    if architecture.layout(&tensor.name) == Layout::Transposed {
+        shape.reverse();
+    }
+    shape
 }

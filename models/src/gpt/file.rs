@@ -5,6 +5,7 @@
 //! presence, shape, type and finiteness are checked, and an error names the tensor.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -16,7 +17,8 @@ use tch::{Kind, Tensor};
 use super::{BEGIN, Gpt, GptConfig, VOCAB, session, shape};
 use crate::files::{self, Digest};
 use crate::torch::dim;
-use crate::{LanguageModel, ModelError, ModelInfo, Session, Token, score};
+use crate::model::check_documents;
+use crate::{LanguageModel, ModelError, ModelInfo, Positions, Session, Token, score};
 
 /// The metadata key, and the version of what stands under it.
 const KEY: &str = "acumen";
@@ -98,8 +100,18 @@ impl LanguageModel for GptModel {
         Ok(Box::new(session::open(&self.gpt, contexts)?))
     }
 
+    fn logits(
+        &self,
+        tokens: &[Token],
+        positions: Positions,
+        each: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
+    ) -> Result<(), ModelError> {
+        check_documents(&[tokens.to_vec()], VOCAB)?;
+        score::raw(&|ids| self.gpt.logits(ids), (BEGIN, self.gpt.config.context), tokens, positions, each)
+    }
+
     fn score(&self, documents: &[Vec<Token>]) -> Result<Vec<Vec<f32>>, ModelError> {
-        crate::model::check_documents(documents, VOCAB)?;
+        check_documents(documents, VOCAB)?;
         score::documents(&|ids| self.gpt.logits(ids), BEGIN, self.gpt.config.context, documents)
     }
 }

@@ -5,9 +5,10 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{Load, ReplicaError, ReplicaLimits, SessionHandle};
 use crate::{LogProbs, ModelError, Token};
@@ -34,12 +35,21 @@ impl Drop for Reservation {
 #[derive(Debug)]
 pub(super) enum Request {
     /// Start a session.
-    Open { contexts: Vec<Vec<Token>>, reservation: Reservation, reply: oneshot::Sender<Opened> },
+    Open { contexts: Vec<Vec<Token>>, reservation: Reservation, reply: oneshot::Sender<Opened>, begun: Begun },
     /// Advance one.
-    Advance { id: u64, tokens: Vec<Token>, reply: oneshot::Sender<Advanced> },
+    Advance { id: u64, tokens: Vec<Token>, reply: oneshot::Sender<Advanced>, begun: Begun },
 }
 
+/// Term of the thread that has taken a request.
+pub(super) type Begun = Arc<OnceLock<u64>>;
+
 impl Request {
+    fn begin(&self, term: u64) {
+        let (Self::Open { begun, .. } | Self::Advance { begun, .. }) = self;
+        // A request is taken once: only its first term could be set.
+        let _ = begun.set(term);
+    }
+
     /// Whether nobody waits for the answer any more.
     pub(super) fn is_cancelled(&self) -> bool {
         match self {
@@ -55,7 +65,9 @@ pub(super) enum Work {
     Run(Request),
     /// Sessions whose handles are gone.
     Close(Vec<u64>),
-    /// The replica is dropped.
+    /// None now, while others run.
+    Nothing,
+    /// The replica is dropped, or another thread has taken over.
     Stop,
 }
 
@@ -64,9 +76,13 @@ struct State {
     waiting: VecDeque<(Request, usize)>,
     waiting_tokens: usize,
     closed: Vec<u64>,
-    running: bool,
+    running: usize,
     ready: bool,
     stopped: bool,
+    /// The thread that runs the model: one that hangs is left behind, and the next has the next number.
+    term: u64,
+    /// Since when the model has been busy with one thing.
+    busy: Option<Instant>,
 }
 
 /// See the module.
@@ -76,11 +92,14 @@ pub(super) struct Queue {
     reserved: Arc<AtomicUsize>,
     state: Mutex<State>,
     wake: Condvar,
+    /// Wakes who watches the thread.
+    guard: Condvar,
+    lost: watch::Sender<u64>,
 }
 
 impl Queue {
     pub(super) fn new(limits: ReplicaLimits) -> Self {
-        Self { limits, reserved: Arc::default(), state: Mutex::default(), wake: Condvar::new() }
+        Self { limits, reserved: Arc::default(), state: Mutex::default(), wake: Condvar::new(), guard: Condvar::new(), lost: watch::Sender::new(0) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -134,28 +153,69 @@ impl Queue {
         result
     }
 
-    /// The next thing to do; waits for it.
-    pub(super) fn next(&self) -> Work {
+    /// The next thing to do for the thread of that term, which runs so many requests; waits for it if there are none.
+    pub(super) fn next(&self, term: u64, running: usize) -> Work {
         let mut state = self.lock();
         loop {
-            state.running = false;
-            if state.stopped {
+            if state.stopped || state.term != term {
                 return Work::Stop;
             }
+            state.running = running;
             if !state.closed.is_empty() {
                 return Work::Close(std::mem::take(&mut state.closed));
             }
-            match state.waiting.pop_front() {
-                Some((request, cost)) => {
-                    state.waiting_tokens -= cost;
-                    state.running = true;
-                    return Work::Run(request);
-                }
-                None => {
-                    state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-                }
+            if let Some((request, cost)) = state.waiting.pop_front() {
+                state.waiting_tokens -= cost;
+                request.begin(term);
+                state.running = running + 1;
+                state.busy = Some(Instant::now());
+                return Work::Run(request);
             }
+            if running > 0 {
+                state.busy = Some(Instant::now());
+                return Work::Nothing;
+            }
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// The thread of that term has done what it was given.
+    pub(super) fn rest(&self, term: u64) {
+        let mut state = self.lock();
+        if state.term == term {
+            state.busy = None;
+        }
+    }
+
+    /// Waits until the model has been busy with one thing for `limit` and declares its thread lost: the next term, or none
+    /// when the replica ends.
+    pub(super) fn watch(&self, limit: Duration) -> Option<u64> {
+        let mut state = self.lock();
+        loop {
+            if state.stopped {
+                return None;
+            }
+            let busy = state.busy.map_or(Duration::ZERO, |since| since.elapsed());
+            if busy >= limit {
+                break;
+            }
+            let (next, _) = self.guard.wait_timeout(state, limit - busy).unwrap_or_else(PoisonError::into_inner);
+            state = next;
+        }
+        state.term += 1;
+        state.busy = None;
+        state.ready = false;
+        state.running = 0;
+        let term = state.term;
+        drop(state);
+        self.lost.send_replace(term);
+        self.wake.notify_all();
+        Some(term)
+    }
+
+    /// Tells from now on when a thread is declared lost, with the term of the next.
+    pub(super) fn terms(&self) -> watch::Receiver<u64> {
+        self.lost.subscribe()
     }
 
     /// Ends a session. Costs nothing and is never refused.
@@ -164,9 +224,12 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// Ends the thread and drops whatever waits.
-    pub(super) fn stop(&self) {
+    /// Ends the thread (that of a term, if it is still the one that counts) and drops whatever waits.
+    pub(super) fn stop(&self, term: Option<u64>) {
         let mut state = self.lock();
+        if term.is_some_and(|term| term != state.term) {
+            return;
+        }
         state.stopped = true;
         state.ready = false;
         state.waiting_tokens = 0;
@@ -174,10 +237,14 @@ impl Queue {
         drop(state);
         drop(dropped);
         self.wake.notify_all();
+        self.guard.notify_all();
     }
 
-    pub(super) fn set_ready(&self, ready: bool) {
-        self.lock().ready = ready;
+    pub(super) fn set_ready(&self, term: u64, ready: bool) {
+        let mut state = self.lock();
+        if state.term == term {
+            state.ready = ready;
+        }
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -192,7 +259,7 @@ impl Queue {
     pub(super) fn load(&self) -> Load {
         let state = self.lock();
         Load {
-            running: usize::from(state.running),
+            running: state.running,
             waiting: state.waiting.len(),
             waiting_tokens: state.waiting_tokens,
             kv_used: self.reserved.load(Ordering::Acquire),

@@ -12,7 +12,7 @@ use super::*;
 use crate::Session;
 
 const LIMITS: ReplicaLimits =
-    ReplicaLimits { waiting_tokens: 10, waiting_requests: 3, session_tokens: 24, retry_after_ms: 7 };
+    ReplicaLimits { waiting_tokens: 10, waiting_requests: 3, session_tokens: 24, retry_after_ms: 7, hang_after_ms: 600_000 };
 
 /// What the fake does with a token.
 const PANIC: Token = 13;
@@ -78,7 +78,14 @@ impl Session for FakeSession {
 }
 
 /// A replica of the fake with a window of 8; `loaded` is asked at each loading.
-fn replica(mut loaded: impl FnMut() -> Result<(), ModelError> + Send + 'static) -> (Replica, Strings) {
+fn replica(loaded: impl FnMut() -> Result<(), ModelError> + Send + 'static) -> (Replica, Strings) {
+    replica_within(loaded, LIMITS)
+}
+
+fn replica_within(
+    mut loaded: impl FnMut() -> Result<(), ModelError> + Send + 'static,
+    limits: ReplicaLimits,
+) -> (Replica, Strings) {
     let (say, waits) = channel();
     let (go, gone) = channel::<()>();
     let gone = Arc::new(Mutex::new(gone));
@@ -111,7 +118,7 @@ fn replica(mut loaded: impl FnMut() -> Result<(), ModelError> + Send + 'static) 
         let (opened, open_now) = (Arc::clone(&counters.0), Arc::clone(&counters.1));
         Ok(Box::new(Fake { info, act, opened, open_now }) as Box<dyn LanguageModel>)
     };
-    let replica = Replica::spawn(loader, LIMITS).unwrap();
+    let replica = Replica::spawn(loader, limits).unwrap();
     (replica, Strings { waits, go, opened, open_now })
 }
 
@@ -287,6 +294,29 @@ async fn a_dropped_replica_answers_dead() {
     let (mut session, _) = replica.open(one(1)).await.unwrap();
     drop(replica);
     assert_eq!(session.advance(vec![1]).await.unwrap_err(), ReplicaError::Dead);
+}
+
+#[tokio::test]
+async fn a_model_that_hangs_is_left_behind() {
+    let (replica, strings) = replica_within(|| Ok(()), ReplicaLimits { hang_after_ms: 200, ..LIMITS });
+    let (mut stuck, _) = replica.open(one(1)).await.unwrap();
+    let (mut other, _) = replica.open(one(1)).await.unwrap();
+    let mut running = pin!(stuck.advance(vec![WAIT]));
+    start(running.as_mut());
+    strings.waits.recv().unwrap();
+    // Waits in the queue meanwhile: the next thread answers it.
+    let mut waiting = pin!(replica.open(one(2)));
+    start(waiting.as_mut());
+    assert_eq!(running.await.unwrap_err(), ReplicaError::Model(ModelError::Hung));
+    drop(waiting.await.unwrap());
+    assert!(replica.is_ready());
+    let lost = other.advance(vec![1]).await.unwrap_err();
+    assert_eq!(lost, ReplicaError::Model(ModelError::SessionLost), "sessions end with their thread");
+    round_trip(&replica).await;
+    // The thread that was left behind comes back, and changes nothing.
+    strings.go.send(()).unwrap();
+    round_trip(&replica).await;
+    assert!(replica.is_ready());
 }
 
 #[test]

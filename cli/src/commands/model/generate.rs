@@ -1,57 +1,84 @@
 //! `acumen model generate`: continues a text.
 
 use acumen_models::Token;
-use acumen_models::generate::{Sampling, choose};
+use acumen_models::sampling::Sampler;
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::input::Input;
+use super::input::{Input, Loaded};
 use crate::output;
 
 #[derive(Args, Debug)]
 pub(crate) struct GenerateArgs {
     #[command(flatten)]
     input: Input,
-    /// How many tokens
+    /// How many tokens at most
     #[arg(long, default_value_t = 64)]
     max_tokens: usize,
     /// 0 takes the likeliest token each time
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     temperature: f64,
+    /// Mass of the likeliest tokens that take part
+    #[arg(long, default_value_t = 1.0)]
+    top_p: f64,
     /// Seed of the sampling noise: the same seed gives the same text
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Print one JSON object at the end
+    /// Go on after a token that ends the text
+    #[arg(long)]
+    ignore_eos: bool,
+    /// Print one JSON object at the end instead of the text
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &GenerateArgs) -> Result<()> {
-    let sampling = Sampling { temperature: args.temperature, seed: args.seed };
     if !(args.temperature >= 0.0 && args.temperature.is_finite()) {
         bail!("--temperature {}: a number of at least 0", args.temperature);
     }
-    let (model, prompt) = args.input.load()?;
-    let mut session = model.open(std::slice::from_ref(&prompt))?;
-    let mut ids: Vec<Token> = Vec::with_capacity(args.max_tokens);
+    if !(args.top_p > 0.0 && args.top_p <= 1.0) {
+        bail!("--top-p {}: a number above 0, at most 1", args.top_p);
+    }
+    let loaded = args.input.load()?;
+    let (ids, finish_reason) = continue_text(args, &loaded)?;
+    let stop = usize::from(finish_reason == "stop");
+    let text = match &loaded.tokenizer {
+        Some(tokenizer) => Some(tokenizer.decode(&ids[..ids.len() - stop], true)?),
+        None => None,
+    };
+    if !args.json {
+        let shown = || ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        return output::line(text.unwrap_or_else(shown));
+    }
+    let prompt = loaded.prompt.len();
+    let usage = json!({
+        "prompt_tokens": prompt,
+        "completion_tokens": ids.len(),
+        "total_tokens": prompt + ids.len(),
+    });
+    output::json_line(&json!({ "ids": ids, "text": text, "finish_reason": finish_reason, "usage": usage }))
+}
+
+/// The new tokens, the one that ended the text included, and why it ended.
+fn continue_text(args: &GenerateArgs, loaded: &Loaded) -> Result<(Vec<Token>, &'static str)> {
+    let model = loaded.model.as_ref();
+    let sampler = Sampler { temperature: args.temperature, top_p: args.top_p, seed: args.seed };
+    let mut ids: Vec<Token> = Vec::with_capacity(args.max_tokens.min(1 << 16));
+    if args.max_tokens == 0 {
+        return Ok((ids, "length"));
+    }
+    let mut session = model.open(std::slice::from_ref(&loaded.prompt))?;
     for position in 0..args.max_tokens {
         let row = session.predict().first().context("the model gave no distribution")?;
-        let token = choose(row, sampling, position as u64);
+        let token = sampler.choose(row, position as u64);
         ids.push(token);
+        if !args.ignore_eos && model.stops().contains(&token) {
+            return Ok((ids, "stop"));
+        }
         if position + 1 < args.max_tokens {
             session.advance(&[token])?;
         }
     }
-    let bytes: Vec<u8> = ids.iter().filter_map(|id| u8::try_from(*id).ok()).collect();
-    let text = String::from_utf8_lossy(&bytes);
-    if !args.json {
-        return output::line(text);
-    }
-    let usage = json!({
-        "prompt_tokens": prompt.len(),
-        "completion_tokens": ids.len(),
-        "total_tokens": prompt.len() + ids.len(),
-    });
-    output::json_line(&json!({ "ids": ids, "text": text, "finish_reason": "length", "usage": usage }))
+    Ok((ids, "length"))
 }

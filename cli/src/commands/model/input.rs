@@ -1,22 +1,45 @@
 //! Which model to run, how, and what to feed it: the options that several commands share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use acumen_models::{LanguageModel, LoadOptions, Token, byte_tokens, load};
-use anyhow::{Context as _, Result};
+use acumen_models::gguf::Gguf;
+use acumen_models::tokenizer::Tokenizer;
+use acumen_models::{Device, Dtype, LanguageModel, LoadOptions, ModelError, Token, byte_tokens, load};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
+
+/// Which model, and how to run it.
+#[derive(Args, Debug)]
+pub(crate) struct Model {
+    /// A Hugging Face folder, .gguf, .pt, .safetensors (byte GPT) or .ngram
+    #[arg(long = "model", value_name = "PATH")]
+    pub(super) path: PathBuf,
+    /// Numbers of the weights: auto, f32, bf16, int8, int4. auto takes what is fastest here
+    #[arg(long, default_value = "f32", value_parser = dtype, value_name = "TYPE")]
+    dtype: Dtype,
+    /// cpu or cuda:0
+    #[arg(long, default_value = "cpu", value_parser = device)]
+    device: Device,
+    /// Threads inside one operation [default: all cores]
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+fn dtype(text: &str) -> Result<Dtype, ModelError> {
+    text.parse()
+}
+
+fn device(text: &str) -> Result<Device, ModelError> {
+    text.parse()
+}
 
 /// Which model, and what to feed it.
 #[derive(Args, Debug)]
 pub(crate) struct Input {
-    /// The model file
-    #[arg(long, value_name = "PATH")]
-    model: PathBuf,
+    #[command(flatten)]
+    model: Model,
     #[command(flatten)]
     prompt: Prompt,
-    /// Threads inside one operation
-    #[arg(long, default_value_t = 1)]
-    threads: usize,
 }
 
 #[derive(Args, Debug)]
@@ -33,23 +56,68 @@ pub(crate) struct Prompt {
     ids: Option<Vec<Token>>,
 }
 
+/// A loaded model with its prompt.
+pub(crate) struct Loaded {
+    pub(super) model: Box<dyn LanguageModel>,
+    pub(super) prompt: Vec<Token>,
+    /// None where the model came without one.
+    pub(super) tokenizer: Option<Tokenizer>,
+}
+
 impl Input {
-    pub(super) fn load(&self) -> Result<(Box<dyn LanguageModel>, Vec<Token>)> {
-        let options = LoadOptions { threads: Some(self.threads.max(1)), ..LoadOptions::default() };
-        Ok((load(&self.model, &options)?, self.prompt.tokens()?))
+    pub(super) fn load(&self) -> Result<Loaded> {
+        let model = self.model.load()?;
+        let tokenizer = tokenizer(&self.model.path)?;
+        let prompt = self.prompt.tokens(tokenizer.as_ref())?;
+        Ok(Loaded { model, prompt, tokenizer })
     }
 }
 
+impl Model {
+    pub(super) fn options(&self) -> LoadOptions {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = Some(self.threads.unwrap_or(cores).max(1));
+        LoadOptions { threads, dtype: self.dtype, device: self.device, ..LoadOptions::default() }
+    }
+
+    pub(super) fn load(&self) -> Result<Box<dyn LanguageModel>> {
+        Ok(load(&self.path, &self.options())?)
+    }
+}
+
+/// How the model's text becomes tokens.
+fn tokenizer(path: &Path) -> Result<Option<Tokenizer>> {
+    if path.is_dir() {
+        if !path.join("tokenizer.json").exists() {
+            return Ok(None);
+        }
+        return Ok(Some(Tokenizer::from_folder(path)?));
+    }
+    if path.extension().is_some_and(|extension| extension == "gguf") {
+        let file = Gguf::open(path, LoadOptions::default().max_file_bytes)?;
+        return Ok(Some(Tokenizer::from_gguf(&file)?));
+    }
+    Ok(Some(Tokenizer::of_bytes()))
+}
+
 impl Prompt {
-    fn tokens(&self) -> Result<Vec<Token>> {
+    fn tokens(&self, tokenizer: Option<&Tokenizer>) -> Result<Vec<Token>> {
         if let Some(ids) = &self.ids {
             return Ok(ids.clone());
         }
-        if let Some(text) = &self.prompt {
-            return Ok(byte_tokens(text.as_bytes()));
+        let bytes = match (&self.prompt, &self.prompt_file) {
+            (Some(text), _) => text.clone().into_bytes(),
+            (None, Some(path)) => {
+                std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?
+            }
+            (None, None) => bail!("no prompt: give --prompt, --prompt-file or --ids"),
+        };
+        let tokenizer =
+            tokenizer.context("this model came without tokenizer.json: give --ids instead of text")?;
+        if tokenizer.kind() == "bytes" {
+            return Ok(byte_tokens(&bytes));
         }
-        let path = self.prompt_file.as_ref().context("no prompt: give --prompt, --prompt-file or --ids")?;
-        let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(byte_tokens(&text))
+        let text = String::from_utf8(bytes).context("the prompt is not UTF-8")?;
+        Ok(tokenizer.encode(&text, true)?)
     }
 }

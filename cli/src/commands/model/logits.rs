@@ -1,5 +1,8 @@
 //! `acumen model logits`: next-token scores.
 
+use std::ops::ControlFlow;
+
+use acumen_models::Positions;
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -8,7 +11,7 @@ use super::input::Input;
 use crate::output;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Positions {
+pub(crate) enum Which {
     /// What follows the whole input
     Last,
     /// What follows each token of it
@@ -21,7 +24,7 @@ pub(crate) struct LogitsArgs {
     input: Input,
     /// Which positions to print
     #[arg(long, value_enum, default_value = "last")]
-    positions: Positions,
+    positions: Which,
     /// How many ids per position, best first [default: all]
     #[arg(long)]
     top: Option<usize>,
@@ -31,24 +34,22 @@ pub(crate) struct LogitsArgs {
 }
 
 pub(super) fn run(args: &LogitsArgs) -> Result<()> {
-    let (model, tokens) = args.input.load()?;
-    if tokens.is_empty() {
+    let loaded = args.input.load()?;
+    if loaded.prompt.is_empty() {
         bail!("the prompt is empty: there is no position to print");
     }
-    let first = if args.positions == Positions::Last { tokens.len() } else { 1 };
-    let (context, rest) = tokens.split_at(first);
-    let mut session = model.open(&[context.to_vec()])?;
-    print_position(first - 1, session.predict(), args.top)?;
-    for (index, token) in rest.iter().enumerate() {
-        session.advance(&[*token])?;
-        print_position(first + index, session.predict(), args.top)?;
-    }
-    Ok(())
+    let positions = if args.positions == Which::Last { Positions::Last } else { Positions::All };
+    let mut printed = Ok(());
+    loaded.model.logits(&loaded.prompt, positions, &mut |position, row| {
+        printed = print_position(position, row, args.top);
+        if printed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    printed
 }
 
-/// Logits are given normalised, as natural-log probabilities: they differ from the network's own by one constant.
-fn print_position(position: usize, rows: &[Vec<f32>], top: Option<usize>) -> Result<()> {
-    let mut ranked: Vec<(usize, f32)> = rows.iter().flatten().copied().enumerate().collect();
+/// Best first; equal ones by id.
+fn print_position(position: usize, row: &[f32], top: Option<usize>) -> Result<()> {
+    let mut ranked: Vec<(usize, f32)> = row.iter().copied().enumerate().collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     ranked.truncate(top.unwrap_or(usize::MAX));
     output::json_line(&json!({ "pos": position, "logits": ranked }))
