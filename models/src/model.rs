@@ -61,6 +61,11 @@ pub trait LanguageModel {
         &[]
     }
 
+    /// What it keeps in memory, where it knows.
+    fn memory(&self) -> Option<Memory> {
+        None
+    }
+
     /// As [`LanguageModel::open`], but returns before the contexts have been read: [`LanguageModel::step`] reads on, for
     /// all sessions that have begun at once, until [`Session::poll`] says that its predictions are there.
     ///
@@ -174,6 +179,19 @@ pub trait Session {
     fn needs_steps(&self) -> bool {
         false
     }
+}
+
+/// What a model keeps in memory, where it knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// Bytes of weights that a step reads.
+    pub weight_bytes: usize,
+    /// Bytes that one token takes in the cache of keys and values.
+    pub cache_bytes_per_token: usize,
+    /// Tokens that the cache holds.
+    pub cache_tokens: usize,
+    /// Tokens of the cache that are taken now.
+    pub cache_used: usize,
 }
 
 /// Which tokens to score.

@@ -14,7 +14,7 @@ use super::{Engine, SequenceId};
 use crate::model::{check_advance, check_contexts, check_documents};
 use crate::torch::{dim, size};
 use crate::window::{held, stretches};
-use crate::{LanguageModel, LogProbs, ModelError, ModelInfo, Positions, Session, Token};
+use crate::{LanguageModel, LogProbs, Memory, ModelError, ModelInfo, Positions, Session, Token};
 
 /// A decoder with its engine.
 pub(crate) struct DecoderModel {
@@ -68,6 +68,13 @@ impl LanguageModel for DecoderModel {
 
     fn stops(&self) -> &[Token] {
         &self.stops
+    }
+
+    fn memory(&self) -> Option<Memory> {
+        let engine = self.engine.borrow();
+        let (cache_used, cache_tokens) = engine.usage();
+        let weight_bytes = engine.network().bytes();
+        Some(Memory { weight_bytes, cache_bytes_per_token: engine.bytes_per_token(), cache_tokens, cache_used })
     }
 
     fn open(&self, contexts: &[Vec<Token>]) -> Result<Box<dyn Session>, ModelError> {
