@@ -128,7 +128,11 @@ pub(crate) struct EngineConfig {
 }
 
 impl EngineConfig {
-    pub(crate) fn new(name: &ConsensusPublic, network: Option<&Network>) -> Result<Self, AddressError> {
+    pub(crate) fn new(
+        name: &ConsensusPublic,
+        network: Option<&Network>,
+        alone: bool,
+    ) -> Result<Self, AddressError> {
         let mut p2p = P2pConfig::default();
         if let Some(network) = network {
             p2p.listen_addr = address(&network.listen)?;
@@ -143,7 +147,7 @@ impl EngineConfig {
             ..ConsensusConfig::default()
         };
         let sync = ValueSyncConfig {
-            enabled: network.is_some(),
+            enabled: !alone,
             status_update_interval: STATUS_INTERVAL,
             request_timeout: SYNC_PATIENCE,
             ..ValueSyncConfig::default()

@@ -11,6 +11,8 @@
 #![forbid(unsafe_code)]
 
 mod application;
+#[cfg(test)]
+mod cluster;
 mod config;
 mod driver;
 mod error;

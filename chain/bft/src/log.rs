@@ -34,6 +34,8 @@ pub(crate) struct Log {
     records: Vec<Vec<u8>>,
     damaged: bool,
     closed: bool,
+    #[cfg(test)]
+    flushed: u64,
 }
 
 impl Log {
@@ -53,8 +55,14 @@ impl Log {
             records: Vec::new(),
             damaged: false,
             closed: false,
+            #[cfg(test)]
+            flushed: 0,
         };
         let end = log.read(&bytes);
+        #[cfg(test)]
+        {
+            log.flushed = end;
+        }
         if end < HEADER {
             log.start(0)?;
         } else if !log.damaged {
@@ -124,6 +132,10 @@ impl Log {
         self.file.write_all(&MAGIC)?;
         self.file.write_all(&height.to_le_bytes())?;
         self.file.sync_data()?;
+        #[cfg(test)]
+        {
+            self.flushed = HEADER;
+        }
         (self.height, self.damaged) = (height, false);
         self.records.clear();
         Ok(())
@@ -155,7 +167,19 @@ impl Log {
     /// Makes everything appended durable.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.check_open()?;
-        self.file.sync_data()
+        self.file.sync_data()?;
+        #[cfg(test)]
+        {
+            self.flushed = self.file.stream_position()?;
+        }
+        Ok(())
+    }
+
+    /// As if power had been lost: what was not flushed is gone.
+    #[cfg(test)]
+    pub(crate) fn lose_unflushed(&mut self) {
+        self.file.set_len(self.flushed.max(HEADER).min(self.file.metadata().unwrap().len())).unwrap();
+        self.close();
     }
 }
 

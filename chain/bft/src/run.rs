@@ -220,7 +220,7 @@ async fn build<E: std::error::Error + 'static>(
         Link::Peers(network) => Some(network),
         _ => None,
     };
-    let builder = EngineBuilder::new(Chain, EngineConfig::new(&name, network)?)
+    let builder = EngineBuilder::new(Chain, EngineConfig::new(&name, network, matches!(link, Link::Alone))?)
         .with_custom_wal(journal)
         .with_default_consensus(consensus)
         .with_default_request(RequestContext::new(REQUESTS));
