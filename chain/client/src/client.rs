@@ -28,6 +28,8 @@ pub struct Trust {
 #[derive(Clone, Debug)]
 pub struct ChainClient {
     pub(crate) shared: Arc<Shared>,
+    /// The block whose state is read; `None` for the newest.
+    pub(crate) pinned: Option<acumen_protocol::Height>,
 }
 
 #[derive(Debug)]
@@ -56,7 +58,15 @@ impl ChainClient {
         let genesis_hash = light.genesis();
         let anchor = light.clone();
         let (light, senders) = (Mutex::new(light), Mutex::new(BTreeMap::new()));
-        Ok(Self { shared: Arc::new(Shared { nodes, genesis, genesis_hash, light, anchor, senders }) })
+        let shared = Arc::new(Shared { nodes, genesis, genesis_hash, light, anchor, senders });
+        Ok(Self { shared, pinned: None })
+    }
+
+    /// The same client reading the state after the block at `height`, as long as a node keeps it. For reads: what is
+    /// submitted through it would take its nonce from then.
+    #[must_use]
+    pub fn at(&self, height: acumen_protocol::Height) -> Self {
+        Self { pinned: Some(height), ..self.clone() }
     }
 
     /// The genesis hash.

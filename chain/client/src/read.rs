@@ -206,8 +206,20 @@ impl ChainClient {
         keys: &[StateKey],
         height: Option<Height>,
     ) -> Result<Verified<Values>, ClientError> {
-        let known = self.tip().height;
+        let (known, height) = (self.tip().height, height.or(self.pinned));
+        if height == Some(Height::ZERO) {
+            return self.genesis_values(keys);
+        }
         self.shared.nodes.ask(|node| self.values_from(node, keys, height, known)).await
+    }
+
+    /// The state at genesis follows from the document: no node is asked.
+    fn genesis_values(&self, keys: &[StateKey]) -> Result<Verified<Values>, ClientError> {
+        let computed = self.genesis().state().and_then(|state| Ok((state, self.genesis().header()?)));
+        let (state, header) =
+            computed.map_err(|error| ClientError::Incompatible { reason: error.to_string() })?;
+        let value = keys.iter().map(|key| state.get(&key.to_bytes()).cloned().flatten()).collect();
+        Ok(Verified { value, at: VerifiedAt::from(&header) })
     }
 
     async fn values_from(

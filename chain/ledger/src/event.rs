@@ -1,6 +1,8 @@
 //! What a block did, for readers. The Merkle root over the events' encodings is in the header.
 #![allow(clippy::as_conversions, reason = "the SCALE derive writes a variant's index with `as`")]
 
+mod text;
+
 use acumen_protocol::{AccountId, ConsensusPublic, Epoch, Hash, Height, Nacu, TrackId, Uid};
 use parity_scale_codec::{Decode, Encode};
 
