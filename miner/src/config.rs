@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use acumen_models::{Device, Dtype, LoadOptions};
 use acumen_proto::inference::MAX_DOCUMENTS;
 use acumen_protocol::call::Endpoint;
 use acumen_protocol::{AccountId, Hash, Nacu};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::kserve::config::{KserveConfig, KserveModel, TensorConfig};
 pub use crate::tls::TlsConfig;
+pub use crate::upstream::config::{Tokens, UpstreamConfig};
 
 /// Configuration of one miner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,14 +60,30 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
-    /// File of any format that the engine reads.
+    /// File or folder of any format that the engine reads.
+    #[serde(default)]
     pub path: PathBuf,
+    /// Another server that runs the model, instead of `path`.
+    #[serde(default)]
+    pub upstream: Option<UpstreamConfig>,
     /// Name to report instead of the one in the file.
     #[serde(default)]
     pub name: Option<String>,
     /// Threads inside one operation of libtorch.
     #[serde(default = "defaults::threads")]
     pub threads: usize,
+    /// How the weights are held: `auto`, `f32`, `bf16`, `int8` or `int4`.
+    #[serde(default)]
+    pub dtype: Dtype,
+    /// Where the model runs: `cpu`, or `cuda:0`.
+    #[serde(default)]
+    pub device: Device,
+    /// Tokens whose keys and values the cache holds; by default what one GiB holds.
+    #[serde(default)]
+    pub cache_tokens: Option<usize>,
+    /// Answer byte by byte whatever the model's vocabulary is, as track 0 wants it.
+    #[serde(default)]
+    pub bytes: bool,
     /// How often to look whether the model's files have changed, and load it again if so; 0: only at SIGHUP.
     #[serde(default)]
     pub watch_ms: u64,
@@ -75,9 +93,42 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
+    /// A model of this path, everything else by default.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            upstream: None,
+            name: None,
+            threads: defaults::threads(),
+            dtype: Dtype::default(),
+            device: Device::default(),
+            cache_tokens: None,
+            bytes: false,
+            watch_ms: 0,
+            hang_timeout_ms: defaults::hang_timeout_ms(),
+        }
+    }
+
+    /// How the engine is to load it.
+    #[must_use]
+    pub fn load_options(&self) -> LoadOptions {
+        LoadOptions {
+            threads: Some(self.threads),
+            dtype: self.dtype,
+            device: self.device,
+            cache_tokens: self.cache_tokens,
+            bytes: self.bytes,
+            ..LoadOptions::default()
+        }
+    }
+
     /// The name in `/metrics`: the configured one, else the file's.
     #[must_use]
     pub fn served_name(&self) -> String {
+        if let (None, Some(upstream)) = (&self.name, &self.upstream) {
+            return upstream.model.clone();
+        }
         let of_file = || self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         self.name.clone().unwrap_or_else(of_file)
     }
@@ -202,6 +253,10 @@ impl Config {
         for path in [&mut self.data_dir, &mut self.model.path] {
             *path = base.join(&*path);
         }
+        if let Some(upstream) = &mut self.model.upstream {
+            upstream.resolve_paths(base);
+            self.model.path = PathBuf::new();
+        }
         if let Some(tls) = &mut self.tls {
             tls.resolve_paths(base);
         }
@@ -223,8 +278,12 @@ impl Config {
         if self.nodes.is_empty() {
             return refuse("nodes", "name at least one node, such as \"http://127.0.0.1:9944\"");
         }
-        if self.model.path.as_os_str().is_empty() {
-            return refuse("model.path", "name the model's file");
+        match &self.model.upstream {
+            Some(upstream) => upstream.check()?,
+            None if self.model.path.as_os_str().is_empty() => {
+                return refuse("model.path", "name the model's file, or an engine in [model.upstream]");
+            }
+            None => {}
         }
         self.limits.check()
     }

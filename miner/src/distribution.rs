@@ -2,12 +2,51 @@
 
 use std::cmp::Ordering;
 
+use acumen_models::LogProbs;
 use acumen_proto::inference::Distribution;
 use acumen_proto::inference_v1 as wire;
 
+use crate::engine::Row;
+
+/// The message for a row of any kind.
+pub(crate) fn of_row(row: Row, top_k: Option<u32>) -> wire::Distribution {
+    match row {
+        Row::Full(logprobs) => to_wire(logprobs, top_k),
+        Row::Listed(listed) => cut(listed, top_k),
+    }
+}
+
+/// A row as a log-probability per id; ids that are not listed take no part in anything.
+pub(crate) fn dense(row: &Row, vocabulary: u32) -> LogProbs {
+    match row {
+        Row::Full(logprobs) => logprobs.clone(),
+        Row::Listed(listed) => {
+            let mut logprobs = vec![f32::NEG_INFINITY; vocabulary as usize];
+            for (id, logprob) in listed.ids.iter().zip(&listed.logprobs) {
+                if let Some(place) = logprobs.get_mut(*id as usize) {
+                    *place = *logprob;
+                }
+            }
+            logprobs
+        }
+    }
+}
+
+/// Moves what is beyond the best k into the tail.
+fn cut(mut listed: wire::Distribution, top_k: Option<u32>) -> wire::Distribution {
+    let wanted = top_k.map_or(usize::MAX, |k| usize::try_from(k).unwrap_or(usize::MAX));
+    if wanted < listed.ids.len() && wanted > 0 {
+        let rest: f64 = listed.logprobs[wanted..].iter().map(|logprob| f64::from(*logprob).exp()).sum();
+        listed.ids.truncate(wanted);
+        listed.logprobs.truncate(wanted);
+        listed.tail = (f64::from(listed.tail) + rest).min(1.0) as f32;
+    }
+    listed
+}
+
 /// The message for `logprobs`. With `top_k`, ids come most probable first, equal ones in the order of their ids, so that
 /// the same logits always give the same bytes.
-pub(crate) fn to_wire(logprobs: Vec<f32>, top_k: Option<u32>) -> wire::Distribution {
+fn to_wire(logprobs: Vec<f32>, top_k: Option<u32>) -> wire::Distribution {
     let wanted = top_k.map_or(logprobs.len(), |k| usize::try_from(k).unwrap_or(usize::MAX));
     if wanted == 0 || wanted >= logprobs.len() {
         return Distribution::full_to_wire(logprobs);
@@ -46,5 +85,16 @@ mod tests {
     fn certainty_has_no_tail_above_one() {
         let sent = to_wire(vec![f32::NEG_INFINITY, 0.0], Some(1));
         assert_eq!((sent.ids.as_slice(), sent.tail), ([1].as_slice(), 0.0));
+    }
+
+    #[test]
+    fn a_shorter_list_has_a_larger_tail() {
+        let listed =
+            wire::Distribution { ids: vec![7, 2], logprobs: vec![0.5_f32.ln(), 0.25_f32.ln()], tail: 0.25 };
+        let cut = of_row(Row::Listed(listed.clone()), Some(1));
+        assert_eq!((cut.ids.as_slice(), cut.tail), ([7].as_slice(), 0.5));
+        assert_eq!(of_row(Row::Listed(listed.clone()), None), listed);
+        let dense = dense(&Row::Listed(listed), 8);
+        assert_eq!((dense[2], dense[3]), (0.25_f32.ln(), f32::NEG_INFINITY));
     }
 }

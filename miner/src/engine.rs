@@ -7,11 +7,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use acumen_models::{Load, LogProbs, ModelInfo, Replica, ReplicaError, SessionHandle};
+use acumen_models::{Load, LogProbs, ModelInfo, Replica, ReplicaError, SessionHandle, Tokenizer};
+use acumen_proto::inference_v1 as wire;
 use tokio_util::sync::CancellationToken;
 
 mod progress;
 mod slot;
+
+use crate::upstream::{Upstream, UpstreamError, UpstreamSession};
 
 pub(crate) use progress::Progress;
 pub(crate) use slot::EngineSlot;
@@ -19,12 +22,40 @@ pub(crate) use slot::EngineSlot;
 /// Counts the models loaded since the process started.
 static GENERATION: AtomicUsize = AtomicUsize::new(0);
 
+/// Name of the tokenizer whose ids are bytes.
+pub(crate) const BYTES: &str = "bytes";
+
+/// A distribution as the model gives it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Row {
+    /// Every token's log-probability, in order of id.
+    Full(LogProbs),
+    /// Some tokens, best first, and the mass of the others.
+    Listed(wire::Distribution),
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum EngineError {
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+}
+
+#[derive(Debug)]
+enum Backend {
+    /// `None` only while it is dropped.
+    Replica(Option<Replica>),
+    Upstream(Arc<Upstream>),
+}
+
 /// A loaded model.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    /// `None` only while it is dropped.
-    replica: Option<Replica>,
+    backend: Backend,
     info: ModelInfo,
+    tokenizer: Option<Arc<Tokenizer>>,
     generation: u64,
     progress: Progress,
     /// Cancelled when the engine is given up: whoever waits for it is told so.
@@ -32,15 +63,32 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(replica: Replica) -> Self {
+    /// On a replica of this process.
+    pub(crate) fn new(replica: Replica, tokenizer: Option<Tokenizer>) -> Self {
         let info = replica.info().clone();
+        Self::with(Backend::Replica(Some(replica)), info, tokenizer)
+    }
+
+    /// On another server.
+    pub(crate) fn upstream(upstream: Arc<Upstream>) -> Self {
+        let info = upstream.info().clone();
+        let tokenizer = (info.tokenizer == BYTES).then(Tokenizer::of_bytes);
+        Self::with(Backend::Upstream(upstream), info, tokenizer)
+    }
+
+    fn with(backend: Backend, info: ModelInfo, tokenizer: Option<Tokenizer>) -> Self {
         let generation = GENERATION.fetch_add(1, Ordering::Relaxed) as u64 + 1;
         let (progress, lost) = (Progress::default(), CancellationToken::new());
-        Self { replica: Some(replica), info, generation, progress, lost }
+        Self { backend, info, tokenizer: tokenizer.map(Arc::new), generation, progress, lost }
     }
 
     pub(crate) const fn info(&self) -> &ModelInfo {
         &self.info
+    }
+
+    /// How the model's text becomes tokens, if that is known.
+    pub(crate) const fn tokenizer(&self) -> Option<&Arc<Tokenizer>> {
+        self.tokenizer.as_ref()
     }
 
     /// Counts from 1 over the life of the process.
@@ -54,12 +102,24 @@ impl Engine {
 
     /// Whether the model is loaded, alive and not given up.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.lost.is_cancelled() && self.replica.as_ref().is_some_and(Replica::is_ready)
+        !self.lost.is_cancelled()
+            && match &self.backend {
+                Backend::Replica(replica) => replica.as_ref().is_some_and(Replica::is_ready),
+                Backend::Upstream(upstream) => upstream.is_ready(),
+            }
     }
 
-    /// How busy the replica is.
+    /// Whether it is for us to bring it back when it is not ready.
+    pub(crate) const fn is_ours(&self) -> bool {
+        matches!(self.backend, Backend::Replica(_))
+    }
+
+    /// How busy the model is.
     pub(crate) fn load(&self) -> Load {
-        self.replica.as_ref().map(Replica::load).unwrap_or_default()
+        match &self.backend {
+            Backend::Replica(replica) => replica.as_ref().map(Replica::load).unwrap_or_default(),
+            Backend::Upstream(upstream) => upstream.load(),
+        }
     }
 
     /// Gives the engine up: all who wait for it hear that it has ended.
@@ -71,30 +131,49 @@ impl Engine {
     pub(crate) async fn open(
         self: &Arc<Self>,
         contexts: Vec<Vec<u32>>,
-    ) -> Result<(EngineSession, Vec<LogProbs>), ReplicaError> {
-        let replica = self.replica.as_ref().ok_or(ReplicaError::Dead)?;
-        let (handle, rows) = self.watched(replica.open(contexts)).await?;
-        Ok((EngineSession { handle, engine: Arc::clone(self) }, rows))
+    ) -> Result<(EngineSession, Vec<Row>), EngineError> {
+        let opening = async {
+            match &self.backend {
+                Backend::Replica(replica) => {
+                    let replica = replica.as_ref().ok_or(ReplicaError::Dead)?;
+                    let (handle, rows) = replica.open(contexts).await?;
+                    Ok((Session::Replica(handle), full(rows)))
+                }
+                Backend::Upstream(upstream) => {
+                    let (session, rows) = upstream.open(contexts).await?;
+                    Ok((Session::Upstream(session), listed(rows)))
+                }
+            }
+        };
+        let (session, rows) = self.watched(opening).await?;
+        Ok((EngineSession { session, engine: Arc::clone(self) }, rows))
     }
 
     /// Runs a call into the model; it ends when the engine is given up.
-    async fn watched<T>(
-        &self,
-        call: impl Future<Output = Result<T, ReplicaError>>,
-    ) -> Result<T, ReplicaError> {
+    async fn watched<T>(&self, call: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
         let running = self.progress.begin();
         let result = tokio::select! {
             result = call => result,
-            () = self.lost.cancelled() => Err(ReplicaError::Dead),
+            () = self.lost.cancelled() => Err(ReplicaError::Dead.into()),
         };
         running.answered();
         result
     }
 }
 
+fn full(rows: Vec<LogProbs>) -> Vec<Row> {
+    rows.into_iter().map(Row::Full).collect()
+}
+
+fn listed(rows: Vec<wire::Distribution>) -> Vec<Row> {
+    rows.into_iter().map(Row::Listed).collect()
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
-        if let Some(replica) = self.replica.take() {
+        if let Backend::Replica(replica) = &mut self.backend
+            && let Some(replica) = replica.take()
+        {
             // Waits for the forward pass that may still run; a thread of the runtime must not.
             let ending = std::thread::Builder::new().name("acumen-model-end".to_owned());
             // Without a thread the model is dropped here, which waits too but loses nothing.
@@ -103,18 +182,30 @@ impl Drop for Engine {
     }
 }
 
+#[derive(Debug)]
+enum Session {
+    Replica(SessionHandle),
+    Upstream(UpstreamSession),
+}
+
 /// Documents that advance together on one engine.
 #[derive(Debug)]
 pub(crate) struct EngineSession {
     /// Dropped before the engine that it belongs to.
-    handle: SessionHandle,
+    session: Session,
     engine: Arc<Engine>,
 }
 
 impl EngineSession {
     /// Appends one token to each document and predicts again.
-    pub(crate) async fn advance(&mut self, tokens: Vec<u32>) -> Result<Vec<LogProbs>, ReplicaError> {
-        let Self { handle, engine } = self;
-        engine.watched(handle.advance(tokens)).await
+    pub(crate) async fn advance(&mut self, tokens: Vec<u32>) -> Result<Vec<Row>, EngineError> {
+        let Self { session, engine } = self;
+        let advancing = async {
+            Ok(match session {
+                Session::Replica(handle) => full(handle.advance(tokens).await?),
+                Session::Upstream(session) => listed(session.advance(&tokens).await?),
+            })
+        };
+        engine.watched(advancing).await
     }
 }

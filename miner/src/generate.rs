@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use acumen_models::LogProbs;
 use acumen_models::sampling::Sampler;
 use acumen_proto::inference::{Finish, Generate, Prompt};
 use acumen_proto::{GENERATE_PATH, inference_v1 as wire};
@@ -18,7 +17,7 @@ use tonic::{Request, Status};
 
 use crate::distribution;
 use crate::doors::{Caller, at_most, check_tokens, seal};
-use crate::engine::EngineSession;
+use crate::engine::{EngineSession, Row};
 use crate::guard::Guard;
 use crate::refusal::Refusal;
 use crate::service::{Shared, Tokens};
@@ -61,9 +60,18 @@ pub(crate) async fn start(
     shared.metrics.first.observe(caller.started.elapsed().as_secs_f64());
     shared.metrics.prompt_tokens.inc_by(prompt_tokens as u64);
     let sampler = Sampler { temperature: wanted.temperature, top_p: wanted.top_p, seed: wanted.seed };
-    let transcript = admitted.transcript;
-    let mut generation =
-        Generation { session, sampler, wanted, transcript, text, prompt_tokens, position: 0, guard };
+    let (transcript, vocabulary) = (admitted.transcript, caller.engine.info().vocab);
+    let mut generation = Generation {
+        session,
+        sampler,
+        wanted,
+        transcript,
+        text,
+        vocabulary,
+        prompt_tokens,
+        position: 0,
+        guard,
+    };
     let first = generation.answer(rows);
     let (outgoing, answers) = mpsc::channel(OUTGOING);
     tokio::spawn(generation.run(first, outgoing));
@@ -84,7 +92,7 @@ fn prompt(shared: &Shared, caller: &Caller, prompt: &Prompt) -> Result<Vec<u32>,
                 text.len(),
                 shared.limits.max_text_bytes,
             )?;
-            Text::of(&caller.engine)?.encode(text)
+            Text::of(&caller.engine)?.encode(text)?
         }
     };
     at_most("the prompt", "max_context_tokens", ids.len(), shared.limits.max_context_tokens)?;
@@ -98,6 +106,7 @@ struct Generation {
     wanted: Generate,
     transcript: Transcript,
     text: Option<Text>,
+    vocabulary: u32,
     prompt_tokens: usize,
     position: u32,
     guard: Guard,
@@ -105,9 +114,10 @@ struct Generation {
 
 impl Generation {
     /// Chooses the token at this position, writes its message and signs it.
-    fn answer(&mut self, rows: Vec<LogProbs>) -> wire::GenerateResponse {
-        let row = rows.into_iter().next().unwrap_or_default();
-        let token = self.sampler.choose(&row, u64::from(self.position));
+    fn answer(&mut self, rows: Vec<Row>) -> wire::GenerateResponse {
+        let row = rows.into_iter().next().unwrap_or_else(|| Row::Full(Vec::new()));
+        let logprobs = distribution::dense(&row, self.vocabulary);
+        let token = self.sampler.choose(&logprobs, u64::from(self.position));
         let finish = if self.wanted.stop_ids.contains(&token) {
             Some(Finish::Stop)
         } else if self.position + 1 >= self.wanted.max_tokens {
@@ -122,9 +132,9 @@ impl Generation {
         let answer = wire::GenerateResponse {
             position: self.position,
             token,
-            logprob: row.get(token as usize).copied().unwrap_or(f32::NEG_INFINITY),
-            distribution: self.wanted.top_k.map(|k| distribution::to_wire(row, Some(k))),
-            text: self.text.map(|text| text.decode(&[token])).unwrap_or_default(),
+            logprob: logprobs.get(token as usize).copied().unwrap_or(f32::NEG_INFINITY),
+            distribution: self.wanted.top_k.map(|k| distribution::of_row(row, Some(k))),
+            text: self.text.as_ref().map(|text| text.decode(&[token])).unwrap_or_default(),
             finish_reason: finish.map_or(wire::FinishReason::Unspecified, Into::into) as i32,
             usage,
             receipt: Vec::new(),

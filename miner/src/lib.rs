@@ -16,6 +16,7 @@
 //! | `admission` | the waiting queue: counted in tokens, ordered by stake |
 //! | `engine`, `supervisor`, `reload` | the model: loaded, replaced, revived |
 //! | [`chain`], `watch` | stakes from the chain and the endpoint published there |
+//! | `upstream` | a model that another engine runs behind OpenAI's API |
 //! | `kserve` | TorchScript modules over KServe v2, on a listener of its own |
 //! | `tls`, `trace` | the certificate that the chain names; request ids |
 //! | `metrics`, `http` | Prometheus |
@@ -55,6 +56,7 @@ mod text;
 mod tls;
 mod trace;
 mod unary;
+mod upstream;
 mod watch;
 
 pub use config::Config;

@@ -41,13 +41,13 @@ pub(crate) async fn open(
         () = shared.kill.cancelled() => Err(Refusal::Draining),
         opened = opened => opened,
     };
-    let (session, logprobs) = opened.inspect_err(|_| guard.fail())?;
+    let (session, rows) = opened.inspect_err(|_| guard.fail())?;
     shared.metrics.first.observe(caller.started.elapsed().as_secs_f64());
     shared.metrics.prompt_tokens.inc_by(tokens as u64);
     let transcript = admitted.transcript;
     let mut running =
         Running { incoming, session, session_key, transcript, documents, vocabulary, top_k, guard };
-    let first = running.seal(logprobs);
+    let first = running.seal(rows);
     Ok((first, running))
 }
 

@@ -10,6 +10,9 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::engine::EngineError;
+use crate::upstream::UpstreamError;
+
 /// Metadata key of the pause that a refusal asks for, in milliseconds.
 const RETRY_AFTER_MS: &str = "retry-after-ms";
 
@@ -56,8 +59,27 @@ pub(crate) enum Refusal {
     Deadline,
     #[error("{0}")]
     Unsupported(String),
+    #[error("the text cannot be encoded: {0}")]
+    Text(String),
     #[error(transparent)]
     Model(#[from] ReplicaError),
+    #[error("{error}")]
+    Upstream { error: UpstreamError, retry_after: Option<Duration> },
+}
+
+/// The pause asked for when the engine behind the miner says that it is busy: it does not say for how long.
+const UPSTREAM_PAUSE: Duration = Duration::from_secs(1);
+
+impl From<EngineError> for Refusal {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Replica(error) => Self::Model(error),
+            EngineError::Upstream(error) => {
+                let retry_after = (error == UpstreamError::Busy).then_some(UPSTREAM_PAUSE);
+                Self::Upstream { error, retry_after }
+            }
+        }
+    }
 }
 
 impl Refusal {
@@ -81,8 +103,10 @@ impl Refusal {
             Self::Wait { .. } => "wait",
             Self::Deadline => "deadline",
             Self::Unsupported(_) => "unsupported",
+            Self::Text(_) => "limit",
             Self::Model(ReplicaError::Overloaded { .. }) => "overload",
             Self::Model(_) => "model",
+            Self::Upstream { .. } => "upstream",
         }
     }
 
@@ -104,6 +128,7 @@ impl Refusal {
         match self {
             Self::Auth(_) | Self::StepSignature => Code::Unauthenticated,
             Self::Wire(_)
+            | Self::Text(_)
             | Self::NotOpened
             | Self::OpenedTwice
             | Self::Limit { .. }
@@ -117,7 +142,9 @@ impl Refusal {
             | Self::Slots { .. }
             | Self::Queue { .. }
             | Self::Wait { .. }
+            | Self::Upstream { error: UpstreamError::Busy, .. }
             | Self::Model(ReplicaError::Overloaded { .. }) => Code::ResourceExhausted,
+            Self::Upstream { .. } => Code::Unavailable,
             Self::StakeUnknown { .. } | Self::Loading | Self::Draining => Code::Unavailable,
             Self::Model(error) => model_code(error),
         }
@@ -129,6 +156,7 @@ impl Refusal {
             | Self::Slots { retry_after, .. }
             | Self::Queue { retry_after, .. }
             | Self::Wait { retry_after, .. } => Some(*retry_after),
+            Self::Upstream { retry_after, .. } => *retry_after,
             Self::Model(ReplicaError::Overloaded { retry_after_ms }) => {
                 Some(Duration::from_millis(*retry_after_ms))
             }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acumen_models::{LanguageModel, LoadOptions, ModelError};
+use acumen_models::{LanguageModel, ModelError};
 use acumen_protocol::{Hash, Keypair, TrackId};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -283,10 +283,7 @@ pub async fn run(config: Config, hotkey: Keypair, shutdown: CancellationToken) -
     let miner = Miner::bind(config, hotkey.clone()).await?;
     let config = &miner.config;
     let chain = NodeView::new(config.nodes.clone(), config.genesis()?, TrackId::new(config.track), hotkey);
-    let (path, options) = (
-        config.model.path.clone(),
-        LoadOptions { threads: Some(config.model.threads), ..LoadOptions::default() },
-    );
+    let (path, options) = (config.model.path.clone(), config.model.load_options());
     let loader = move || acumen_models::load(&path, &options);
     let hangups = miner.reload.clone().on_hangup();
     tracing::info!(address = %miner.address(), "miner listens");

@@ -21,6 +21,7 @@ use crate::nonces::Nonces;
 use crate::rate::RateLimiter;
 use crate::refusal::Refusal;
 use crate::slots::Slots;
+use crate::text::Text;
 use crate::{generate, opening, stream, unary};
 
 /// What all requests share.
@@ -142,9 +143,9 @@ impl Inference for Service {
 
 fn info(shared: &Shared, engine: &Engine) -> wire::GetInfoResponse {
     let info = engine.info();
-    let text = crate::text::Text::of(engine).is_ok();
-    let methods =
-        ["Predict", "Generate"].into_iter().chain(["Tokenize", "Detokenize"].into_iter().filter(|_| text));
+    let text = Text::of(engine).ok();
+    let of_text: &[&str] = if text.is_some() { &["Tokenize", "Detokenize"] } else { &[] };
+    let methods = ["Predict", "Generate"].iter().chain(of_text);
     wire::GetInfoResponse {
         hotkey: shared.account.to_string(),
         model: shared.model_name.clone().unwrap_or_else(|| info.name.clone()),
@@ -156,10 +157,11 @@ fn info(shared: &Shared, engine: &Engine) -> wire::GetInfoResponse {
         tokenizer: info.tokenizer.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         max_documents: small(shared.limits.max_documents),
-        methods: methods.map(ToOwned::to_owned).collect(),
+        methods: methods.map(|name| (*name).to_owned()).collect(),
         format: info.format.clone(),
         max_context_tokens: small(shared.limits.max_context_tokens),
         generation: engine.generation(),
+        end_tokens: text.map(|text| text.end_tokens()).unwrap_or_default(),
     }
 }
 

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use acumen_models::LogProbs;
 use acumen_proto::inference::{self, ClientMessage};
 use acumen_proto::inference_v1 as wire;
 use acumen_protocol::ConsensusPublic;
@@ -16,7 +15,7 @@ use tonic::{Status, Streaming};
 
 use crate::distribution;
 use crate::doors::{check_tokens, seal};
-use crate::engine::EngineSession;
+use crate::engine::{EngineSession, Row};
 use crate::guard::Guard;
 use crate::refusal::Refusal;
 use crate::service::Answers;
@@ -76,10 +75,10 @@ impl Running {
         };
         let started = Instant::now();
         let tokens = self.check(message)?;
-        let logprobs = self.session.advance(tokens).await?;
+        let rows = self.session.advance(tokens).await?;
         let metrics = &self.guard.shared().metrics;
         metrics.next.observe(started.elapsed().as_secs_f64());
-        Ok(Some(self.seal(logprobs)))
+        Ok(Some(self.seal(rows)))
     }
 
     /// Shape, then signature over the conversation, then the values.
@@ -100,10 +99,10 @@ impl Running {
     }
 
     /// Makes the answer and signs the conversation that includes it.
-    pub(crate) fn seal(&mut self, logprobs: Vec<LogProbs>) -> wire::PredictResponse {
+    pub(crate) fn seal(&mut self, rows: Vec<Row>) -> wire::PredictResponse {
         let shared = Arc::clone(self.guard.shared());
-        shared.metrics.predictions.inc_by(logprobs.len() as u64);
-        let distributions = logprobs.into_iter().map(|row| distribution::to_wire(row, self.top_k)).collect();
+        shared.metrics.predictions.inc_by(rows.len() as u64);
+        let distributions = rows.into_iter().map(|row| distribution::of_row(row, self.top_k)).collect();
         let response = wire::PredictResponse { distributions, receipt: Vec::new() };
         seal(&shared, &mut self.transcript, response)
     }

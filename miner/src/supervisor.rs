@@ -7,19 +7,21 @@
 //! miner is not ready until a fresh one has loaded, and the thread that hangs is left behind: no thread can be ended from
 //! outside. After [`MAX_HANGS`] of them the miner ends, so that whoever supervises the process starts it clean.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use acumen_models::{LanguageModel, ModelError, Replica, ReplicaLimits};
+use acumen_models::{LanguageModel, LoadOptions, ModelError, Replica, ReplicaLimits, Tokenizer};
 use acumen_protocol::Hash;
 use tokio::sync::oneshot;
 
 use crate::Error;
 use crate::config::{Config, Limits};
-use crate::engine::Engine;
+use crate::engine::{BYTES, Engine};
 use crate::reload::{self, Reload};
 use crate::service::Shared;
+use crate::upstream::Upstream;
+use crate::upstream::config::UpstreamConfig;
 
 /// How often the model is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -39,7 +41,10 @@ pub(crate) struct Supervisor {
     loader: Loader,
     limits: ReplicaLimits,
     reload: Reload,
-    files: Option<(PathBuf, Duration)>,
+    upstream: Option<UpstreamConfig>,
+    path: PathBuf,
+    /// How often to look whether the files at `path` have changed.
+    watch: Option<Duration>,
     /// None if the operator trusts the model to come back.
     patience: Option<Duration>,
 }
@@ -57,7 +62,9 @@ impl Supervisor {
             loader: Arc::new(Mutex::new(loader)),
             limits: replica_limits(&config.limits),
             reload,
-            files: positive(config.model.watch_ms).map(|every| (config.model.path.clone(), every)),
+            upstream: config.model.upstream.clone(),
+            path: config.model.path.clone(),
+            watch: positive(config.model.watch_ms),
             patience: positive(config.model.hang_timeout_ms),
         }
     }
@@ -75,8 +82,8 @@ impl Supervisor {
     /// miner.
     pub(crate) async fn run(self, publish: impl Fn(Hash)) -> Result<(), Error> {
         let files = async {
-            match &self.files {
-                Some((path, every)) => reload::watch(path, *every, &self.reload).await,
+            match self.watch {
+                Some(every) => reload::watch(&self.path, every, &self.reload).await,
                 None => std::future::pending().await,
             }
         };
@@ -100,16 +107,26 @@ impl Supervisor {
 
     /// On a thread of its own: a loader that hangs must not hold a thread of the runtime at the end.
     async fn load(&self) -> Result<Arc<Engine>, ModelError> {
-        let (loader, limits) = (Arc::clone(&self.loader), self.limits);
+        if let Some(config) = &self.upstream {
+            let connected = Upstream::connect(config).await;
+            let upstream = connected.map_err(|error| ModelError::Engine(error.to_string()))?;
+            return Ok(Arc::new(Engine::upstream(upstream)));
+        }
+        let (loader, limits, path) = (Arc::clone(&self.loader), self.limits, self.path.clone());
         let (reply, loaded) = oneshot::channel();
         let load = move || (loader.lock().unwrap_or_else(PoisonError::into_inner))();
         let spawned = std::thread::Builder::new().name("acumen-model-load".to_owned()).spawn(move || {
+            let loaded = Replica::spawn(load, limits).map(|replica| {
+                let tokenizer = tokenizer(&replica, &path);
+                (replica, tokenizer)
+            });
             // Who waited may have gone; the replica then ends here.
-            let _ = reply.send(Replica::spawn(load, limits));
+            let _ = reply.send(loaded);
         });
         spawned.map_err(|error| ModelError::Engine(format!("cannot start a thread: {error}")))?;
-        let replica = loaded.await.map_err(|_| ModelError::Panicked("the thread ended".to_owned()))??;
-        Ok(Arc::new(Engine::new(replica)))
+        let loaded = loaded.await.map_err(|_| ModelError::Panicked("the thread ended".to_owned()))?;
+        let (replica, tokenizer) = loaded?;
+        Ok(Arc::new(Engine::new(replica, tokenizer)))
     }
 
     /// Puts a new checkpoint in place of the old one.
@@ -140,7 +157,8 @@ impl Supervisor {
             looks.tick().await;
             let (Some(engine), Some(patience)) = (self.shared.engine.get(), self.patience) else { continue };
             let progress = engine.progress();
-            let idle = engine.is_ready() && !progress.is_awaited() && !progress.is_suspect();
+            let idle =
+                !engine.is_ours() || engine.is_ready() && !progress.is_awaited() && !progress.is_suspect();
             if idle || progress.answers() != answers {
                 (answers, since) = (progress.answers(), Instant::now());
             } else if since.elapsed() >= patience {
@@ -176,6 +194,18 @@ impl Supervisor {
             tokio::time::sleep(RETRY_EVERY).await;
         }
     }
+}
+
+/// How the model's text becomes tokens. A model without is served by ids.
+fn tokenizer(replica: &Replica, path: &Path) -> Option<Tokenizer> {
+    if replica.info().tokenizer == BYTES {
+        return Some(Tokenizer::of_bytes());
+    }
+    let read = Tokenizer::of_model(path, LoadOptions::default().max_file_bytes);
+    read.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the model's tokenizer cannot be used; texts are refused, token ids are not");
+        None
+    })
 }
 
 /// The waiting queue is in front of the replica; its own is for the steps of running streams and what was let in.

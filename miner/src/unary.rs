@@ -47,7 +47,7 @@ pub(crate) async fn tokenize(
 ) -> Result<wire::TokenizeResponse, Refusal> {
     let check = |request: &wire::TokenizeRequest, _: &Caller| length(shared, &request.text);
     let compute = |request: wire::TokenizeRequest, caller: &Caller| {
-        let ids = Text::of(&caller.engine)?.encode(&request.text);
+        let ids = Text::of(&caller.engine)?.encode(&request.text)?;
         Ok(wire::TokenizeResponse { ids, receipt: Vec::new() })
     };
     signed(shared, TOKENIZE_PATH, request, check, compute).await

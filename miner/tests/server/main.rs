@@ -1,6 +1,7 @@
 //! A real server and real clients over loopback, with a small model that computes a real distribution.
 
 mod chain;
+mod dashboard;
 mod generate;
 mod kserve;
 mod life;
@@ -13,3 +14,4 @@ mod refusals;
 mod rig;
 mod shipped;
 mod tls;
+mod upstream;

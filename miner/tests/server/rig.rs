@@ -70,7 +70,7 @@ pub(crate) fn config(dir: &Path) -> Config {
         nodes: vec!["http://127.0.0.1:9944".to_owned()],
         genesis: None,
         chain_refresh_ms: 20,
-        model: ModelConfig { path: "unused".into(), name: None, threads: 1, watch_ms: 0, hang_timeout_ms: 0 },
+        model: ModelConfig { hang_timeout_ms: 0, ..ModelConfig::new("unused") },
         tls: None,
         kserve: None,
         access: AccessConfig { min_stake: "1000".to_owned(), allow: vec![friend().account()] },
@@ -164,6 +164,13 @@ impl Rig {
     /// A client with `key` that has patience.
     pub(crate) fn client(&self, key: Keypair) -> MinerClient {
         self.client_with(key, PATIENCE).unwrap()
+    }
+
+    /// A client for a vocabulary of this size.
+    pub(crate) fn client_of(&self, key: Keypair, vocabulary: u32) -> MinerClient {
+        let endpoint = Endpoint::new(&format!("http://{}", self.address), Hash::ZERO, None).unwrap();
+        let options = ClientOptions { answer_timeout: PATIENCE, vocabulary, ..ClientOptions::default() };
+        MinerClient::connect_lazy(&endpoint, miner(), Arc::new(key), options).unwrap()
     }
 
     pub(crate) fn client_with(
