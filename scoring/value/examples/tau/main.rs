@@ -73,6 +73,8 @@ fn main() -> Fallible<()> {
                 &texts,
             )?;
         }
+        let both = noisy(&tempered(original, 0.75), 0.5);
+        row(&format!("{name}: temperature 1.33 and noise of 0.5"), original, &both, &texts)?;
         for sigma in [0.2, 0.5, 0.8, 1.0] {
             row(
                 &format!("{name}: noise of {sigma} on the logits"),
