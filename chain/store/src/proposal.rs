@@ -8,7 +8,7 @@ use redb::{ReadableTable as _, ReadableTableMetadata as _, WriteTransaction};
 
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::tables::{PROPOSALS, proposal_key};
+use crate::tables::{PROPOSALS, Row, proposal_key};
 
 /// Blocks of others that are kept of one height: two of each of 32 rounds. A height with more lost rounds has worse
 /// problems, and its later blocks can still be had once they are decided.
@@ -62,7 +62,7 @@ impl Store {
         let next = self.tip().height.get().saturating_add(1);
         let (from, to) = (next.to_be_bytes(), next.saturating_add(1).to_be_bytes());
         let range = table.range(from.as_slice()..to.as_slice()).map_err(|error| self.failed(error))?;
-        let decode = |entry: Result<(redb::AccessGuard<'_, &[u8]>, redb::AccessGuard<'_, &[u8]>), _>| {
+        let decode = |entry: Result<Row<'_>, _>| {
             let (_, bytes) = entry.map_err(|error: redb::StorageError| self.failed(error))?;
             decode_all("proposal", bytes.value()).map_err(StoreError::decode(&self.path))
         };

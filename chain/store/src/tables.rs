@@ -5,6 +5,9 @@ use redb::TableDefinition;
 /// Bytes to bytes.
 pub(crate) type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
+/// A row of such a table.
+pub(crate) type Row<'a> = (redb::AccessGuard<'a, &'static [u8]>, redb::AccessGuard<'a, &'static [u8]>);
+
 /// Height → SCALE of [`crate::StoredBlock`].
 pub(crate) const BLOCKS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("blocks");
 

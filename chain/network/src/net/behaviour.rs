@@ -30,6 +30,9 @@ const DUPLICATES: Duration = Duration::from_secs(120);
 /// The mesh mends itself this often.
 const HEARTBEAT: Duration = Duration::from_millis(700);
 
+/// Heartbeats for which a message is kept, and the node's verdict on it awaited: seven seconds.
+const REMEMBERED: usize = 10;
+
 /// Connections that are being made, each way.
 const PENDING: u32 = 64;
 
@@ -99,6 +102,7 @@ fn gossip(names: &Names) -> Result<gossipsub::Behaviour, NetworkError> {
         .max_transmit_size(MAX_MESSAGE_BYTES)
         .duplicate_cache_time(DUPLICATES)
         .heartbeat_interval(HEARTBEAT)
+        .history_length(REMEMBERED)
         .build()
         .map_err(|error| failed(error.to_string()))?;
     let mut gossip = gossipsub::Behaviour::new(MessageAuthenticity::Anonymous, config)

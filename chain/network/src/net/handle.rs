@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use libp2p::gossipsub::MessageId;
 use libp2p::{Multiaddr, PeerId};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
 /// A transaction from a peer, unchecked.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Incoming {
     pub bytes: Vec<u8>,
     /// To be handed back with the verdict.
     pub ticket: Ticket,
+    /// The room that the bytes take, given back when this is dropped.
+    pub(crate) _room: OwnedSemaphorePermit,
 }
 
 /// Stands for one received message.

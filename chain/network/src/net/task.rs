@@ -14,7 +14,7 @@ use libp2p::gossipsub::IdentTopic;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, Swarm};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::behaviour::{Behaviour, BehaviourEvent};
@@ -31,6 +31,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// Ticks between two looks at whether the peer book is to be written.
 const SAVE_TICKS: u64 = 30;
 
+/// KiB of messages that may wait for the node's verdict: as many bytes as 250 transactions of the largest size.
+const MAX_WAITING_KIB: usize = 64 << 10;
+
 pub(super) type Links = (mpsc::Sender<Incoming>, watch::Sender<Connectivity>, Arc<Stats>);
 
 /// The network's state.
@@ -43,6 +46,8 @@ pub(super) struct Task {
     book: Book,
     book_path: Option<PathBuf>,
     incoming: mpsc::Sender<Incoming>,
+    /// KiB that messages may take until the node has looked at them.
+    room: Arc<Semaphore>,
     state: watch::Sender<Connectivity>,
     stats: Arc<Stats>,
     /// Own messages that nobody could be sent yet.
@@ -74,6 +79,7 @@ impl Task {
             book,
             book_path,
             incoming,
+            room: Arc::new(Semaphore::new(MAX_WAITING_KIB)),
             state,
             stats,
             unsent,

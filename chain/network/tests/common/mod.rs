@@ -70,7 +70,7 @@ impl Running {
 
     /// The next message, answered with `verdict`.
     pub async fn take(&mut self, verdict: Verdict) -> Vec<u8> {
-        let Incoming { bytes, ticket } = patiently("a message", self.incoming.recv()).await.unwrap();
+        let Incoming { bytes, ticket, .. } = patiently("a message", self.incoming.recv()).await.unwrap();
         self.handle.report(ticket, verdict).await;
         bytes
     }

@@ -25,7 +25,7 @@ use crate::blocks::StoredBlock;
 use crate::checkpoints::CHECKPOINTS;
 use crate::error::StoreError;
 use crate::store::{FILE, Options, Store};
-use crate::tables::{BLOCKS, FIRST_KEPT, HISTORY, KEYS, META, NODES, TRANSACTIONS, VALUES, history_key};
+use crate::tables::{BLOCKS, FIRST_KEPT, HISTORY, KEYS, META, NODES, Row, TRANSACTIONS, VALUES, history_key};
 use crate::tree::TreeTables;
 
 /// The database's file while it is being filled.
@@ -39,6 +39,9 @@ const TARGET: &str = "restore-target";
 
 /// Version of the nodes and values: below every height that follows, so that none is ever taken for a later block's.
 const VERSION: u64 = 1;
+
+/// Keys with what they lead to.
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// A state that is being received.
 #[derive(Debug)]
@@ -78,8 +81,13 @@ impl Restore {
         Ok(found.ok().flatten().map(|target| Self { db, dir: dir.to_owned(), path, target }))
     }
 
-    /// Begins with the state after `target`, which the caller has verified. What was unfinished is dropped.
+    /// Begins with the state after `target`, which the caller has verified. What was unfinished is dropped. Genesis is
+    /// refused: every node computes it.
     pub fn begin(dir: &Path, target: StoredBlock, options: Options) -> Result<Self, StoreError> {
+        let height = target.block.header.height;
+        if height.get() < VERSION {
+            return Err(StoreError::NotNext { height, tip: Height::ZERO });
+        }
         let io = |error: std::io::Error| StoreError::Io { path: dir.to_owned(), reason: error.to_string() };
         std::fs::create_dir_all(dir).map_err(io)?;
         let path = dir.join(PARTIAL);
@@ -109,7 +117,7 @@ impl Restore {
         let read = self.db.begin_read().map_err(|error| self.failed(error))?;
         let pending = read.open_table(PENDING).map_err(|error| self.failed(error))?;
         let entries = pending.iter().map_err(|error| self.failed(error))?;
-        let place = |entry: Result<(redb::AccessGuard<'_, &[u8]>, redb::AccessGuard<'_, &[u8]>), _>| {
+        let place = |entry: Result<Row<'_>, _>| {
             let (prefix, hash) = entry.map_err(|error: redb::StorageError| self.failed(error))?;
             let damaged = |_| StoreError::corrupt(&self.path, "an unfinished state does not read");
             let prefix = Prefix::new(prefix.value().to_vec()).map_err(|_| damaged(()))?;
@@ -161,7 +169,7 @@ impl Restore {
     }
 
     /// The tree's nodes after adding `leaves`, keys and nodes as they lie on disk.
-    fn nodes_of(&self, leaves: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn nodes_of(&self, leaves: &[(Vec<u8>, Vec<u8>)]) -> Result<Pairs, StoreError> {
         if leaves.is_empty() {
             return Ok(Vec::new());
         }
@@ -170,7 +178,7 @@ impl Restore {
         let history = read.open_table(HISTORY).map_err(|error| self.failed(error))?;
         let tables = Unfinished(TreeTables { nodes, history });
         let values = leaves.iter().map(|(key, value)| (key_hash(key), Some(value.clone())));
-        let encoded = || -> anyhow::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let encoded = || -> anyhow::Result<Pairs> {
             let (_, batch) = JellyfishMerkleTree::<_, Hasher>::new(&tables).put_value_set(values, VERSION)?;
             let nodes = batch.node_batch.nodes().iter();
             nodes.map(|(key, node)| Ok((borsh::to_vec(key)?, borsh::to_vec(node)?))).collect()

@@ -1,5 +1,8 @@
 //! Transactions in and out. Nothing is passed on before the node has found it valid.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use libp2p::PeerId;
 use libp2p::gossipsub::{self, Event, MessageAcceptance, PublishError};
 
@@ -9,6 +12,9 @@ use crate::net::handle::{Incoming, Stats, Ticket, Verdict};
 
 /// Own messages kept while nobody can be sent them; beyond that the oldest goes.
 const MAX_UNSENT: usize = 1_024;
+
+/// Their bytes: as many as the pool holds.
+const MAX_UNSENT_BYTES: usize = 16 << 20;
 
 impl Task {
     pub(super) fn on_gossip(&mut self, event: Event) {
@@ -38,8 +44,13 @@ impl Task {
             self.blame(from, Deed::TooMuch);
             return;
         }
-        let incoming = Incoming { bytes: content.data, ticket: ticket.clone() };
-        if self.incoming.try_send(incoming).is_err() {
+        let kib = u32::try_from(content.data.len() / 1_024 + 1).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(kib);
+        let handed = room.is_ok_and(|room| {
+            let incoming = Incoming { bytes: content.data, ticket: ticket.clone(), _room: room };
+            self.incoming.try_send(incoming).is_ok()
+        });
+        if !handed {
             // The node is busy; that is nobody's fault.
             Stats::add(&self.stats.dropped);
             self.settle(&ticket, MessageAcceptance::Ignore);
@@ -92,10 +103,11 @@ impl Task {
         match self.swarm.behaviour_mut().gossip.publish(topic, bytes.clone()) {
             Ok(_) => Stats::add(&self.stats.published),
             Err(PublishError::NoPeersSubscribedToTopic) => {
-                if self.unsent.len() >= MAX_UNSENT {
+                self.unsent.push_back(bytes);
+                let size = |unsent: &VecDeque<Vec<u8>>| unsent.iter().map(Vec::len).sum::<usize>();
+                while self.unsent.len() > MAX_UNSENT || size(&self.unsent) > MAX_UNSENT_BYTES {
                     self.unsent.pop_front();
                 }
-                self.unsent.push_back(bytes);
             }
             // Somebody else was faster with the same transaction.
             Err(PublishError::Duplicate) => {}
