@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{eval, keys, model, reads, roles, sim, tx, verify};
+use crate::commands::{account, bench, consensus, doctor, eval, keys, model, reads, roles, sim, tx, verify};
 use crate::localnet;
 
 /// Decentralized intelligence: miners serve models, validators score what each answer adds, the chain pays.
@@ -49,13 +49,19 @@ pub(crate) enum Command {
     /// Send a transaction
     Tx(tx::Args),
     /// Show an account: balance and stakes, proven. Example: acumen account 5Grwva… --json
-    Account(reads::AccountArgs),
+    Account(account::AccountArgs),
     /// Show the neurons of a track, proven. Example: acumen metagraph --track 0 --json
     Metagraph(reads::MetagraphArgs),
     /// Show what an epoch paid, proven. Example: acumen emission --epoch 3
     Emission(reads::EmissionArgs),
     /// Show a block, its certificate verified. Example: acumen block 20
     Block(reads::BlockArgs),
+    /// Show who decides blocks, proven. Example: acumen validators
+    Validators(consensus::ValidatorsArgs),
+    /// Show what is voted on, proven. Example: acumen proposals
+    Proposals(consensus::ProposalsArgs),
+    /// Show what a transaction did, its events proven. Example: acumen transaction 0x…
+    Transaction(consensus::TransactionArgs),
     /// Follow finality as a light client. Example: acumen verify --from-genesis localnet/genesis.json
     Verify(verify::Args),
     /// Train, inspect and run models
@@ -67,6 +73,10 @@ pub(crate) enum Command {
     /// Simulate thousands of epochs with the chain's own code
     #[command(subcommand)]
     Sim(sim::Command),
-    /// Check that this machine can run Acumen. Example: acumen doctor
-    Doctor,
+    /// Measure a miner under load
+    #[command(subcommand)]
+    Bench(bench::Command),
+    /// Check that this machine can run Acumen, or why an address cannot be reached.
+    /// Examples: acumen doctor; acumen doctor http://node.example.org:9944 /dns4/boot.example.org/tcp/9901
+    Doctor(doctor::Args),
 }

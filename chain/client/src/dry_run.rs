@@ -68,14 +68,17 @@ impl ChainClient {
             let missing = missing.into_inner();
             known = seen;
             if missing.is_empty() {
-                let value = result.map_err(|error| ClientError::Incompatible { reason: error.to_string() })?;
+                let value =
+                    result.map_err(|error| ClientError::Incompatible { reason: error.to_string() })?;
                 return Ok(Verified { value, at });
             }
             let keys = missing.iter().map(|key| StateKey::from_bytes(key)).collect::<Result<Vec<_>, _>>();
             let keys = keys.map_err(|error| ClientError::Incompatible { reason: error.to_string() })?;
             self.fetch(&mut known, keys.into_iter().flat_map(with_neighbours).collect(), at.height).await?;
         }
-        Err(ClientError::Incompatible { reason: format!("a transaction that reads more than {MAX_ROUNDS} times") })
+        Err(ClientError::Incompatible {
+            reason: format!("a transaction that reads more than {MAX_ROUNDS} times"),
+        })
     }
 
     async fn fetch(

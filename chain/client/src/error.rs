@@ -56,7 +56,9 @@ pub enum ClientError {
         reason: String,
     },
     /// Two certified blocks at one height.
-    #[error("chain node {node} shows that the chain has forked: {fork}; trust neither block, report both certificates")]
+    #[error(
+        "chain node {node} shows that the chain has forked: {fork}; trust neither block, report both certificates"
+    )]
     Forked {
         /// Its address.
         node: String,

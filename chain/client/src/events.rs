@@ -20,7 +20,9 @@ impl ChainClient {
         let request = wire::GetEventsRequest { transaction: id.0.to_vec(), ..Default::default() };
         let found = self.shared.nodes.ask(|node| self.events_from(node, request.clone(), None)).await?;
         match found.value.last() {
-            Some(Event::Applied { id: last, .. } | Event::Failed { id: last, .. }) if *last == id => Ok(found),
+            Some(Event::Applied { id: last, .. } | Event::Failed { id: last, .. }) if *last == id => {
+                Ok(found)
+            }
             _ => Err(ClientError::NotFound { what: format!("an event of transaction {id}") }),
         }
     }
@@ -47,7 +49,10 @@ impl ChainClient {
         let signed = SignedHeader::try_from(signed).blame(&node.url)?;
         let found = signed.header.height;
         if wanted.is_some_and(|wanted| wanted != found) {
-            return Err(ClientError::lying(&node.url, format!("asked for another block's events than {found}")));
+            return Err(ClientError::lying(
+                &node.url,
+                format!("asked for another block's events than {found}"),
+            ));
         }
         self.follow(&mut node, &signed).await?;
         let mut events = Vec::with_capacity(answer.events.len());

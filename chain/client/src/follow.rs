@@ -66,7 +66,10 @@ impl ChainClient {
             for signed in &headers {
                 if signed.header.height.get() != next {
                     let found = signed.header.height;
-                    return Err(ClientError::lying(&node.url, format!("asked for header {next}, got {found}")));
+                    return Err(ClientError::lying(
+                        &node.url,
+                        format!("asked for header {next}, got {found}"),
+                    ));
                 }
                 light.advance(signed).blame(&node.url)?;
                 next = next.saturating_add(tempo);
@@ -102,7 +105,12 @@ impl ChainClient {
         Ok(child.id())
     }
 
-    async fn headers_from(&self, node: &mut Node, first: u64, count: u64) -> Result<Vec<Header>, ClientError> {
+    async fn headers_from(
+        &self,
+        node: &mut Node,
+        first: u64,
+        count: u64,
+    ) -> Result<Vec<Header>, ClientError> {
         let limit = u32::try_from(count).unwrap_or(HEADERS_AT_A_TIME);
         let request = wire::GetHeadersRequest { from: first, limit, step: 1 };
         let headers: Vec<Header> =
@@ -120,7 +128,11 @@ impl ChainClient {
     }
 
     /// Asks one node for its header at `height` and verifies it.
-    pub(crate) async fn header_of(&self, mut node: Node, height: Height) -> Result<SignedHeader, ClientError> {
+    pub(crate) async fn header_of(
+        &self,
+        mut node: Node,
+        height: Height,
+    ) -> Result<SignedHeader, ClientError> {
         let signed = fetch_header(&mut node, height.get()).await?;
         self.follow(&mut node, &signed).await?;
         Ok(signed)

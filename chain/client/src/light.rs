@@ -25,8 +25,8 @@ use acumen_protocol::{Certificate, Hash, Header, Height, SignedTransaction, Vali
 pub use checkpoint::{Checkpoint, ParseCheckpointError};
 pub use error::LightError;
 pub use evidence::{Fork, equivocations};
-pub use sets::{MAX_SETS, TrustedSet};
 use sets::Sets;
+pub use sets::{MAX_SETS, TrustedSet};
 
 /// Certificates kept, so that a second block at a height is noticed and its signers can be accused.
 pub const MAX_SEEN: usize = 256;
@@ -174,7 +174,8 @@ impl LightClient {
     }
 
     fn check_fork(&self, certificate: &Certificate) -> Result<(), LightError> {
-        if let Some(known) = self.seen.get(&certificate.height).filter(|known| known.block != certificate.block)
+        if let Some(known) =
+            self.seen.get(&certificate.height).filter(|known| known.block != certificate.block)
         {
             let fork = Fork { first: known.clone(), second: certificate.clone() };
             return Err(LightError::Fork(Box::new(fork)));

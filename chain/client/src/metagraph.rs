@@ -94,8 +94,10 @@ impl ChainClient {
         let neurons = self.all::<Neuron>(&slots, height).await?;
         let owners: Vec<StateKey> = neurons.iter().map(|neuron| StateKey::Hotkey(neuron.hotkey)).collect();
         let hotkeys = self.all::<Hotkey>(&owners, height).await?;
-        let neurons =
-            neurons.into_iter().zip(&hotkeys).map(|(neuron, hotkey)| MetagraphNeuron::new(neuron, hotkey, params.epoch_of(height)));
+        let neurons = neurons
+            .into_iter()
+            .zip(&hotkeys)
+            .map(|(neuron, hotkey)| MetagraphNeuron::new(neuron, hotkey, params.epoch_of(height)));
         let metagraph = Metagraph { track, epoch: params.epoch_of(height), info, neurons: neurons.collect() };
         Ok(Verified { value: metagraph, at: head.at })
     }

@@ -63,11 +63,16 @@ impl ChainClient {
 
     /// Everything that a coldkey has staked or is about to get back, by hotkey.
     pub async fn positions(&self, coldkey: AccountId) -> Result<Verified<Vec<Position>>, ClientError> {
-        let Verified { value: hotkeys, at } = self.value::<Vec<AccountId>>(StateKey::Positions(coldkey)).await?;
+        let Verified { value: hotkeys, at } =
+            self.value::<Vec<AccountId>>(StateKey::Positions(coldkey)).await?;
         let hotkeys = hotkeys.unwrap_or_default();
         let keys = |hotkey: &AccountId| {
             let hotkey = *hotkey;
-            [StateKey::Hotkey(hotkey), StateKey::Stake { hotkey, coldkey }, StateKey::Unbonding { hotkey, coldkey }]
+            [
+                StateKey::Hotkey(hotkey),
+                StateKey::Stake { hotkey, coldkey },
+                StateKey::Unbonding { hotkey, coldkey },
+            ]
         };
         let keys: Vec<StateKey> = hotkeys.iter().flat_map(keys).collect();
         let found = self.values(&keys, Some(at.height)).await?;

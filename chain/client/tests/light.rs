@@ -53,7 +53,10 @@ fn lc2_a_set_of_another_time_proves_nothing() {
     assert!(matches!(light.advance(&forged), Err(LightError::UnknownSet { .. })));
     headers.chain.truncate(6);
     let early = headers.make(&OLD, &OLD, Hash::ZERO, Hash::ZERO, 0);
-    assert!(matches!(light.verify(&early), Err(LightError::UnknownSet { .. })), "block 6 belongs to the new set");
+    assert!(
+        matches!(light.verify(&early), Err(LightError::UnknownSet { .. })),
+        "block 6 belongs to the new set"
+    );
 }
 
 #[test]
@@ -87,7 +90,10 @@ fn lc4_more_than_two_thirds_must_have_signed_this_very_block() {
     };
     light.verify(&with(&[1, 2, 3])).unwrap();
     let few = light.verify(&with(&[1, 2])).unwrap_err();
-    assert!(matches!(few, LightError::Certificate(CertificateError::NoQuorum { signed: 2, total: 4 })), "{few}");
+    assert!(
+        matches!(few, LightError::Certificate(CertificateError::NoQuorum { signed: 2, total: 4 })),
+        "{few}"
+    );
     let stranger = light.verify(&with(&[1, 2, 3, 9])).unwrap_err();
     assert!(matches!(stranger, LightError::Certificate(CertificateError::UnknownVoter { .. })));
     let none = light.verify(&SignedHeader { certificate: None, ..good.clone() }).unwrap_err();

@@ -1,12 +1,16 @@
 //! The chain's parameters, with their defaults. The defaults are those of a new subnet upstream
 //! (`opentensor/subtensor@14bc6f9f`) where it has the parameter; docs/spec/ledger.md lists them with units.
 
+mod change;
+
 use acumen_protocol::limits::MAX_CONSENSUS_VALIDATORS;
 use acumen_protocol::{Epoch, Height, Nacu};
 use acumen_scoring_consensus::registration::PriceRule;
 use acumen_scoring_consensus::{self as consensus, LiquidAlpha};
 use parity_scale_codec::{Decode, Encode};
 use serde::{Deserialize, Serialize};
+
+pub use change::{ChangeError, FIXED};
 
 use crate::serde_text::nacu;
 
@@ -176,50 +180,7 @@ pub struct ParamsError {
     pub reason: String,
 }
 
-/// Why a parameter cannot be changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ChangeError {
-    /// No such parameter.
-    #[error("there is no parameter of this name")]
-    Unknown,
-    /// Fixed at genesis.
-    #[error("it is fixed at genesis")]
-    Fixed,
-    /// Not a value of its type.
-    #[error("the value is none for it: {reason}")]
-    Value {
-        /// What is wrong.
-        reason: String,
-    },
-    /// No chain can run with it.
-    #[error(transparent)]
-    Bounds(#[from] ParamsError),
-}
-
-/// Parameters that never change: heights of epochs and of validator sets must follow from genesis, the largest supply is
-/// a promise, and records are forgotten one by one.
-pub const FIXED: [&str; 3] = ["tempo_blocks", "max_supply", "epoch_records"];
-
 impl Params {
-    /// The same with one parameter changed; `value` as in a genesis document, amounts as digits without quotes.
-    pub fn with(&self, name: &str, value: &str) -> Result<Self, ChangeError> {
-        if FIXED.contains(&name) {
-            return Err(ChangeError::Fixed);
-        }
-        let wrong = |error: serde_json::Error| ChangeError::Value { reason: error.to_string() };
-        let mut all = serde_json::to_value(self).map_err(wrong)?;
-        let place = all.get_mut(name).ok_or(ChangeError::Unknown)?;
-        *place = if place.is_string() {
-            serde_json::Value::String(value.to_owned())
-        } else {
-            serde_json::from_str(value).map_err(wrong)?
-        };
-        let changed: Self = serde_json::from_value(all).map_err(wrong)?;
-        changed.check()?;
-        Ok(changed)
-    }
-
     /// Refuses values that no chain can run with.
     pub fn check(&self) -> Result<(), ParamsError> {
         let refuse = |name, reason: &str| Err(ParamsError { name, reason: reason.to_owned() });
@@ -350,37 +311,4 @@ const MILLION: u32 = 1_000_000;
 pub(crate) const MAX_SUPPLY_LIMIT: Nacu = Nacu::new(1 << 55);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn epochs_end_with_multiples_of_the_tempo() {
-        let params = Params { tempo_blocks: 5, ..Params::default() };
-        let epochs: Vec<u64> = (0..=11).map(|h| params.epoch_of(Height::new(h)).get()).collect();
-        assert_eq!(epochs, [0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3]);
-        let ends: Vec<u64> = (0..=11).filter(|h| params.ends_epoch(Height::new(*h))).collect();
-        assert_eq!(ends, [5, 10]);
-    }
-
-    #[test]
-    fn impossible_parameters_are_refused() {
-        assert_eq!(Params::default().check(), Ok(()));
-        let changes: [fn(&mut Params); 10] = [
-            |p| p.consensus_validators = 101,
-            |p| p.validator_min_stake = Nacu::ZERO,
-            |p| p.unbonding_epochs = 65,
-            |p| p.slash_ppm = 1_000_001,
-            |p| p.tempo_blocks = 1,
-            |p| p.max_uids = 0,
-            |p| p.default_take = u16::MAX,
-            |p| p.bonds_moving_average_ppm = 1_000_001,
-            |p| p.min_price = Nacu::new(u64::MAX),
-            |p| p.max_supply = Nacu::new(1 << 56),
-        ];
-        for change in changes {
-            let mut params = Params::default();
-            change(&mut params);
-            assert!(params.check().is_err(), "{params:?}");
-        }
-    }
-}
+mod tests;

@@ -45,7 +45,9 @@ fn l14_a_batch_is_applied_whole_or_not_at_all() {
 #[test]
 fn l14_batches_are_bounded_and_flat_and_pay_a_base_for_each_call() {
     let mut chain = chain(short());
-    for calls in [vec![], vec![batch(vec![pay(50, acu(1))])], vec![pay(50, Nacu::new(1)); MAX_BATCH_CALLS + 1]] {
+    for calls in
+        [vec![], vec![batch(vec![pay(50, acu(1))])], vec![pay(50, Nacu::new(1)); MAX_BATCH_CALLS + 1]]
+    {
         assert!(matches!(chain.run(3, batch(calls)), Some(Rejection::Batch { .. })));
     }
     assert_eq!(chain.run(3, batch(vec![pay(50, Nacu::new(1)); MAX_BATCH_CALLS])), None);
@@ -121,7 +123,8 @@ fn l19_a_shortfall_is_told_at_once_with_fee_and_amount() {
     assert_eq!(check(&chain.state, &chain.context(), &signed, 0).unwrap(), Err(expected.clone()));
     assert_eq!(simulate(&chain.state, &chain.context(), &signed).unwrap(), Err(expected));
     let poor = chain.sign(60, pay(50, acu(2)));
-    let expected = Rejection::Balance { account: account(60), has: Nacu::ZERO, needs: acu(2).checked_add(fee).unwrap() };
+    let expected =
+        Rejection::Balance { account: account(60), has: Nacu::ZERO, needs: acu(2).checked_add(fee).unwrap() };
     assert_eq!(check(&chain.state, &chain.context(), &poor, 0).unwrap(), Err(expected));
 }
 
@@ -140,11 +143,12 @@ fn l19_a_simulation_says_what_a_block_then_does() {
 fn l5_a_block_that_makes_or_loses_a_unit_is_a_breach() {
     let mut chain = chain(short());
     chain.done(3, Call::Stake { hotkey: account(11), amount: acu(7) });
-    let breach = |key: StateKey, value: Option<Vec<u8>>| {
-        match conserved(&chain.state, &Changes::from([(key.to_bytes(), value)])) {
-            Err(LedgerError::Conservation(breach)) => breach,
-            other => panic!("{other:?}"),
-        }
+    let breach = |key: StateKey, value: Option<Vec<u8>>| match conserved(
+        &chain.state,
+        &Changes::from([(key.to_bytes(), value)]),
+    ) {
+        Err(LedgerError::Conservation(breach)) => breach,
+        other => panic!("{other:?}"),
     };
     let account_of_3 = chain.view().account(account(3)).unwrap();
     let richer = Account { free: Nacu::new(account_of_3.free.get() + 1), ..account_of_3 };

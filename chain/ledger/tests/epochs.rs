@@ -133,7 +133,11 @@ fn l22_l29_a_newcomer_inherits_neither_weights_nor_bonds() {
     assert!(bond_on(&chain, 3) > 0 && record(&chain, 2).unwrap().incentive[3] > 0);
     let newcomer = Call::Register { track: TRACK, hotkey: account(50), max_price: acu(100) };
     assert_eq!(chain.run(5, newcomer), None);
-    assert_eq!(chain.view().uid_of(TRACK, account(50)).unwrap(), Some(Uid::new(3)), "the worst earner's slot");
+    assert_eq!(
+        chain.view().uid_of(TRACK, account(50)).unwrap(),
+        Some(Uid::new(3)),
+        "the worst earner's slot"
+    );
     chain.blocks_to(12);
     let third = record(&chain, 3).unwrap();
     assert_eq!(third.hotkeys[3], account(50));

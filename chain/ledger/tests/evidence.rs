@@ -133,7 +133,10 @@ fn l64_evidence_counts_as_long_as_stake_of_then_is_there() {
     let ahead = report(votes(&chain, 21, 20));
     chain.blocks_to(12);
     assert!(matches!(chain.run(5, ahead), Some(Rejection::EvidenceAge { .. })));
-    assert!(matches!(chain.run(5, old), Some(Rejection::EvidenceAge { .. })), "block 4 is of epoch 1, this is 4");
+    assert!(
+        matches!(chain.run(5, old), Some(Rejection::EvidenceAge { .. })),
+        "block 4 is of epoch 1, this is 4"
+    );
     let just = report(votes(&chain, 21, 5));
     assert_eq!(chain.run(5, just), None, "block 5 is of epoch 2");
 }
@@ -174,8 +177,7 @@ fn l66_a_validator_of_genesis_loses_its_seat_if_another_has_one() {
     let mut chain = Chain::new(&genesis);
     let call = report(votes(&chain, 7, 1));
     chain.done(5, call);
-    let record: KeyRecord =
-        chain.view().get(&StateKey::ConsensusKey(node_key(7).public())).unwrap().unwrap();
+    let record: KeyRecord = chain.view().get(&StateKey::ConsensusKey(node_key(7).public())).unwrap().unwrap();
     assert!(record.hotkey.is_none() && record.offence.is_some());
     chain.end_epoch();
     assert_eq!(chain.set(), [(node_key(8).public(), 3)]);

@@ -24,7 +24,8 @@ fn params() -> Params {
 /// Hotkeys 11, 12, 13 with 500, 300 and 200 ACU, 14 with 1.
 fn chain() -> Chain {
     let mut genesis = genesis(params());
-    genesis.neurons = [(1, 500), (2, 300), (3, 200), (4, 1)].map(|(tag, stake)| neuron(tag, acu(stake))).to_vec();
+    genesis.neurons =
+        [(1, 500), (2, 300), (3, 200), (4, 1)].map(|(tag, stake)| neuron(tag, acu(stake))).to_vec();
     Chain::new(&genesis)
 }
 
@@ -87,8 +88,9 @@ fn l71_stake_counts_once_where_it_is_when_the_vote_closes() {
 fn l72_without_a_quorum_or_a_majority_nothing_happens() {
     let mut chain = chain();
     let signed = |chain: &Chain, tag, call| chain.sign(tag, call);
-    let proposals: Vec<_> =
-        [(1, "7"), (2, "8"), (3, "9")].map(|(tag, fee)| signed(&chain, tag, propose(tag, set("fee_base", fee)))).to_vec();
+    let proposals: Vec<_> = [(1, "7"), (2, "8"), (3, "9")]
+        .map(|(tag, fee)| signed(&chain, tag, propose(tag, set("fee_base", fee))))
+        .to_vec();
     chain.block(&proposals);
     let votes = [(2, vote(2, 2, true)), (3, vote(3, 3, true)), (1, vote(1, 3, false))];
     let votes: Vec<_> = votes.into_iter().map(|(tag, call)| signed(&chain, tag, call)).collect();
@@ -111,7 +113,10 @@ fn l74_every_value_is_checked() {
         other => panic!("{other:?}"),
     };
     let name = |name: &str| name.to_owned();
-    assert_eq!(fault(set("tempo_blocks", "9"), &mut chain), ProposalFault::Fixed { name: name("tempo_blocks") });
+    assert_eq!(
+        fault(set("tempo_blocks", "9"), &mut chain),
+        ProposalFault::Fixed { name: name("tempo_blocks") }
+    );
     assert_eq!(fault(set("x", "9"), &mut chain), ProposalFault::Unknown { name: name("x") });
     for value in ["-1", "1.5", "\"7\"", "x", "", "65536", "[1]"] {
         let found = fault(set("kappa", value), &mut chain);
@@ -186,14 +191,16 @@ fn l76_l77_tracks_are_opened_and_share_the_emission() {
     chain.end_epoch();
     for hotkey in [11, 12] {
         let elsewhere = Call::RevealWeights { track: TrackId::ZERO, weights: weights.clone(), salt: [1; 32] };
-        assert!(matches!(chain.run(hotkey, elsewhere), Some(Rejection::NoCommitment { .. })), "bound to its track");
+        assert!(
+            matches!(chain.run(hotkey, elsewhere), Some(Rejection::NoCommitment { .. })),
+            "bound to its track"
+        );
         chain.done(hotkey, Call::RevealWeights { track, weights: weights.clone(), salt: [1; 32] });
     }
     chain.end_epoch();
     let epoch = chain.view().params().unwrap().epoch_of(chain.height);
-    let record = |track| {
-        chain.view().get::<EpochRecord>(&StateKey::EpochRecord { track, epoch }).unwrap().unwrap()
-    };
+    let record =
+        |track| chain.view().get::<EpochRecord>(&StateKey::EpochRecord { track, epoch }).unwrap().unwrap();
     let (bytes, vision) = (record(TrackId::ZERO), record(track));
     assert_eq!(vision.incentive, [0, 0, u16::MAX]);
     assert_eq!(bytes.incentive, [0, 0]);

@@ -5,6 +5,8 @@
 mod common;
 #[path = "model/naive.rs"]
 mod naive;
+#[path = "model/pool.rs"]
+mod pool;
 
 use acumen_chain_ledger::{BlockBuilder, BlockOutcome, MemoryState, Params, View};
 use acumen_protocol::vote::{Equivocation, Signed, Vote, VoteKind};
@@ -183,15 +185,12 @@ fn block(chain: &mut Chain, model: &mut Model, steps: &[Step]) -> Result<BlockOu
 /// A quarter of the 10,000 sequences, so that the cores share them.
 fn quarter(seed: u8) {
     let config = ProptestConfig { cases: 2_500, failure_persistence: None, ..ProptestConfig::default() };
-    let rng = proptest::test_runner::TestRng::from_seed(
-        proptest::test_runner::RngAlgorithm::ChaCha,
-        &[seed; 32],
-    );
+    let rng =
+        proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &[seed; 32]);
     let mut runner = proptest::test_runner::TestRunner::new_with_rng(config, rng);
     let begin = start();
     let result = runner.run(&prop::collection::vec(step(), 1..16), |steps| {
-        let mut chain =
-            Chain { state: begin.state.clone(), genesis: begin.genesis, height: begin.height };
+        let mut chain = Chain { state: begin.state.clone(), genesis: begin.genesis, height: begin.height };
         let mut model = Model::new(&params(), View::new(&chain.state));
         run(&mut chain, &mut model, &steps)
     });

@@ -69,15 +69,16 @@ fn l52_payouts_of_a_block_are_bounded_and_none_is_lost() {
         })
         .collect();
     let hotkey = account(11);
-    genesis.balances.extend(keys.iter().map(|key| acumen_chain_ledger::genesis::GenesisBalance {
-        account: key.account(),
-        amount: acu(2),
-    }));
+    genesis.balances.extend(
+        keys.iter().map(|key| acumen_chain_ledger::genesis::GenesisBalance {
+            account: key.account(),
+            amount: acu(2),
+        }),
+    );
     let mut chain = Chain::new(&genesis);
-    for (nonce, call) in [
-        (0, Call::Stake { hotkey, amount: acu(1) }),
-        (1, Call::Unstake { hotkey, amount: acu(1) }),
-    ] {
+    for (nonce, call) in
+        [(0, Call::Stake { hotkey, amount: acu(1) }), (1, Call::Unstake { hotkey, amount: acu(1) })]
+    {
         let signed: Vec<_> = keys.iter().map(|key| chain.sign_with(key, call.clone(), nonce)).collect();
         chain.block(&signed);
     }
@@ -111,9 +112,8 @@ fn l55_l56_a_higher_take_counts_after_its_notice_a_lower_one_at_once() {
     let params = Params { take_notice_epochs: 1, initial_block_emission: acu(1), ..params() };
     let mut chain = chain(params);
     let set = |take| Call::SetTake { hotkey: account(11), take };
-    let take = |chain: &Chain, epoch| {
-        chain.view().hotkey(account(11)).unwrap().unwrap().take_in(Epoch::new(epoch))
-    };
+    let take =
+        |chain: &Chain, epoch| chain.view().hotkey(account(11)).unwrap().unwrap().take_in(Epoch::new(epoch));
     assert!(chain.done(1, set(100)).contains(&Event::TakeSet { hotkey: account(11), take: 100 }));
     let (hotkey, from) = (account(11), Epoch::new(3));
     let events = chain.done(1, set(5_000));

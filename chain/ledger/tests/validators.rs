@@ -29,7 +29,9 @@ fn key(node: u8) -> acumen_protocol::ConsensusPublic {
     node_key(node).public()
 }
 
-fn sorted(mut set: Vec<(acumen_protocol::ConsensusPublic, u64)>) -> Vec<(acumen_protocol::ConsensusPublic, u64)> {
+fn sorted(
+    mut set: Vec<(acumen_protocol::ConsensusPublic, u64)>,
+) -> Vec<(acumen_protocol::ConsensusPublic, u64)> {
     set.sort();
     set
 }
@@ -106,7 +108,11 @@ fn l44_the_set_is_never_empty() {
     assert_eq!(set.len(), 2);
     chain.done(1, Call::Unstake { hotkey: account(11), amount: acu(300) });
     chain.end_epoch();
-    assert_eq!(chain.set(), vec![(key(22), acu(300).get())], "below the handover's threshold it goes on by stake");
+    assert_eq!(
+        chain.set(),
+        vec![(key(22), acu(300).get())],
+        "below the handover's threshold it goes on by stake"
+    );
     chain.done(2, Call::Unstake { hotkey: account(12), amount: acu(250) });
     let events = chain.end_epoch();
     assert_eq!(chain.set(), vec![(key(22), acu(300).get())], "nobody qualifies: the present set stays");

@@ -141,7 +141,11 @@ async fn lc10_every_lie_about_state_is_noticed() {
     for (index, lie) in lies.into_iter().enumerate() {
         let (url, client, both) = clients(&node, Lies { state: Some(lie), ..Lies::default() }).await;
         named(&client.account(account(3)).await.unwrap_err(), &url, "state", index);
-        assert_eq!(both.account(account(3)).await.unwrap().value.free, acu(10_000), "the honest node is used");
+        assert_eq!(
+            both.account(account(3)).await.unwrap().value.free,
+            acu(10_000),
+            "the honest node is used"
+        );
     }
     node.stop().await;
 }

@@ -11,3 +11,8 @@ pub(crate) fn nacu(amount: Nacu) -> String {
 pub(crate) fn share(value: u16) -> f64 {
     f64::from(value) / f64::from(u16::MAX)
 }
+
+/// A `u16` proportion as a percentage for people, to a hundredth.
+pub(crate) fn percent(value: u16) -> String {
+    format!("{:.2} %", share(value) * 100.0)
+}

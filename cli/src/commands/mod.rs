@@ -1,8 +1,11 @@
 //! One module per command; this one only routes.
 
+pub(crate) mod account;
 pub(crate) mod amounts;
+pub(crate) mod bench;
 pub(crate) mod chain;
-mod doctor;
+pub(crate) mod consensus;
+pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod keys;
 pub(crate) mod model;
@@ -22,7 +25,9 @@ use crate::runtime::{block_on, init_logs};
 
 /// Tools speak through their output; roles and localnet log what happens.
 const QUIET: &str = "error";
-const TALKATIVE: &str = "warn,acumen=info";
+/// The consensus engine speaks of every peer that it cannot reach, many lines at a time; what a person must know of it, the
+/// node says itself.
+const TALKATIVE: &str = "warn,acumen=info,arc_malachitebft=off,libp2p=off";
 
 /// Runs the command.
 pub(crate) fn run(args: Acumen) -> Result<ExitCode> {
@@ -39,7 +44,10 @@ pub(crate) fn run(args: Acumen) -> Result<ExitCode> {
         Command::Gateway(command) => roles::gateway(&command)?,
         Command::Keys(command) => return keys::run(command),
         Command::Tx(args) => block_on(tx::run(args))?,
-        Command::Account(args) => block_on(reads::account(args))?,
+        Command::Account(args) => block_on(account::account(args))?,
+        Command::Validators(args) => block_on(consensus::validators(args))?,
+        Command::Proposals(args) => block_on(consensus::proposals(args))?,
+        Command::Transaction(args) => block_on(consensus::transaction(args))?,
         Command::Metagraph(args) => block_on(reads::metagraph(args))?,
         Command::Emission(args) => block_on(reads::emission(args))?,
         Command::Block(args) => block_on(reads::block(args))?,
@@ -47,7 +55,8 @@ pub(crate) fn run(args: Acumen) -> Result<ExitCode> {
         Command::Model(command) => model::run(&command)?,
         Command::Eval(command) => eval::run(&command)?,
         Command::Sim(command) => sim::run(&command)?,
-        Command::Doctor => return doctor::run(),
+        Command::Bench(command) => block_on(bench::run(command))?,
+        Command::Doctor(args) => return doctor::run(&args),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! `acumen account | metagraph | emission | block`: reads that no node has to be believed for.
+//! `acumen metagraph | emission | block`: reads that no node has to be believed for.
 
 use acumen_chain_client::ledger::EpochRecord;
 use acumen_chain_client::{ChainClient, MetagraphNeuron, Verified};
@@ -8,20 +8,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::amounts::{nacu, share};
-use super::chain::{ChainOptions, verified};
+use super::chain::{ChainOptions, ReadOptions, proof_line, verified};
 use crate::output;
-
-/// Shows an account. Example: acumen account 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY --json
-#[derive(Args, Debug)]
-pub(crate) struct AccountArgs {
-    /// The account's address
-    address: AccountId,
-    #[command(flatten)]
-    chain: ChainOptions,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
 
 /// Shows the neurons of a track. Example: acumen metagraph --track 0 --json
 #[derive(Args, Debug)]
@@ -30,7 +18,7 @@ pub(crate) struct MetagraphArgs {
     #[arg(long, default_value_t = 0)]
     track: u16,
     #[command(flatten)]
-    chain: ChainOptions,
+    chain: ReadOptions,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -64,43 +52,6 @@ pub(crate) struct BlockArgs {
     json: bool,
 }
 
-/// Prints an account: free balance, nonce, and what is staked on it if it is a hotkey.
-pub(crate) async fn account(args: AccountArgs) -> Result<()> {
-    let client = args.chain.connect().await?;
-    let Verified { value: account, at } = client.account(args.address).await?;
-    let hotkey = client.hotkey(args.address).await?.value;
-    if args.json {
-        let as_hotkey = hotkey.map(|hotkey| {
-            json!({
-                "owner": hotkey.owner.to_string(),
-                "stake": nacu(hotkey.total_stake),
-                "take": share(hotkey.take),
-            })
-        });
-        return output::json_line(&json!({
-            "address": args.address.to_string(),
-            "free": nacu(account.free),
-            "nonce": account.nonce.get(),
-            "hotkey": as_hotkey,
-            "verified": verified(&at),
-        }));
-    }
-    output::line(format_args!("free    {}", account.free.to_acu_string()))?;
-    output::line(format_args!("nonce   {}", account.nonce))?;
-    if let Some(hotkey) = hotkey {
-        output::line(format_args!(
-            "stake   {} (a hotkey of {})",
-            hotkey.total_stake.to_acu_string(),
-            hotkey.owner
-        ))?;
-    }
-    proof_line(at.height)
-}
-
-fn proof_line(height: Height) -> Result<()> {
-    output::line(format_args!("proven against block {height}"))
-}
-
 /// Prints a track's neurons.
 pub(crate) async fn metagraph(args: MetagraphArgs) -> Result<()> {
     let client = args.chain.connect().await?;
@@ -132,7 +83,7 @@ pub(crate) async fn metagraph(args: MetagraphArgs) -> Result<()> {
             neuron.endpoint.as_ref().map_or("-", |endpoint| endpoint.url()),
         ))?;
     }
-    proof_line(at.height)
+    proof_line(&at)
 }
 
 fn neuron_json(neuron: &MetagraphNeuron) -> Value {
@@ -193,7 +144,7 @@ pub(crate) async fn emission(args: EmissionArgs) -> Result<()> {
         record.burned.to_acu_string(),
         record.issuance.to_acu_string()
     ))?;
-    proof_line(at.height)
+    proof_line(&at)
 }
 
 async fn last_epoch(client: &ChainClient, track: TrackId) -> Result<Epoch> {
@@ -300,5 +251,6 @@ pub(crate) async fn block(args: BlockArgs) -> Result<()> {
     for transaction in transactions {
         output::line(format_args!("  {transaction}"))?;
     }
-    output::line("its certificate is good")
+    output::line("its certificate, transactions and events are good")?;
+    proof_line(&block.at())
 }

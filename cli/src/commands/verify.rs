@@ -1,16 +1,16 @@
-//! `acumen verify`: follow finality from genesis as a light client.
+//! `acumen verify`: follow finality as a light client, from genesis or a checkpoint, and hold the nodes to each other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use acumen_chain_client::ledger::Genesis;
-use acumen_chain_client::light::LightClient;
-use acumen_chain_client::{ChainClient, VerifiedAt};
-use acumen_protocol::Height;
+use acumen_chain_client::light::{Fork, LightClient};
+use acumen_chain_client::{ChainClient, Testimony, VerifiedAt, Witness};
+use acumen_protocol::codec::Encode as _;
 use anyhow::{Context as _, Result, bail};
 use futures::StreamExt as _;
 use serde_json::json;
 
-use super::chain::{ChainOptions, verified};
+use super::chain::{ChainOptions, proof_line, verified};
 use crate::output;
 
 /// Follows finality. Example: acumen verify --from-genesis localnet/genesis.json
@@ -21,6 +21,15 @@ pub(crate) struct Args {
     from_genesis: Option<PathBuf>,
     #[command(flatten)]
     chain: ChainOptions,
+    /// Only follow the validator sets to the tip, one header of each epoch, and skip the blocks between
+    #[arg(long, conflicts_with = "follow")]
+    fast: bool,
+    /// Write the tip as a checkpoint that others can begin from
+    #[arg(long, value_name = "FILE")]
+    write_checkpoint: Option<PathBuf>,
+    /// Where to write evidence if the chain has forked, one file for each validator
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    evidence_dir: PathBuf,
     /// Go on with new blocks until Ctrl-C, one line per block
     #[arg(long)]
     follow: bool,
@@ -29,35 +38,94 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// Checks every block from genesis to the tip: link, certificate, transactions, events.
+/// Checks every block from where trust begins to the tip (link, certificate, transactions, events), then what each node
+/// says about the tip.
 pub(crate) async fn run(args: Args) -> Result<()> {
     let client = args.chain.connect().await?;
     if let Some(path) = &args.from_genesis {
         check_genesis(&client, path)?;
     }
     let tip = client.status().await?.tip;
-    let checked = follow(&client, &tip, &args).await?;
+    let checked = if args.fast { 0 } else { follow(&client, &tip, &args).await? };
+    let witnesses = client.witnesses(tip.height).await;
+    if let Some(path) = &args.write_checkpoint {
+        let text = format!("{}:{}\n", tip.height, tip.block);
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let told: Vec<(String, String)> =
+        witnesses.iter().map(|witness| (witness.node.clone(), testimony(witness))).collect();
     let genesis = client.genesis_hash().to_string();
     if args.json {
-        return output::json_line(
-            &json!({ "genesis": genesis, "blocks": checked, "verified": verified(&tip) }),
-        );
+        let nodes: Vec<_> = told.iter().map(|(node, says)| json!({ "node": node, "says": says })).collect();
+        output::json_line(&json!({
+            "genesis": genesis,
+            "from": client.anchor().get(),
+            "blocks": checked,
+            "nodes": nodes,
+            "verified": verified(&tip),
+        }))?;
+        return judge(&witnesses, &args.evidence_dir);
     }
     output::line(format_args!("genesis {genesis}"))?;
-    if args.from_genesis.is_none() {
+    if args.from_genesis.is_none() && args.chain.checkpoint.is_none() {
         output::line("the node itself named this genesis: give the one that you trust with --from-genesis")?;
     }
-    output::line(format_args!(
-        "{checked} blocks checked: links, certificates, transactions and events are good"
-    ))?;
-    output::line(format_args!("tip     {} at height {}", tip.block, tip.height))
+    match checked {
+        0 => output::line("the validator sets lead to the tip, one header of each epoch checked")?,
+        blocks => output::line(format_args!(
+            "{blocks} blocks checked: links, certificates, transactions and events are good"
+        ))?,
+    }
+    output::line(format_args!("tip     {} at height {}", tip.block, tip.height))?;
+    for (node, says) in &told {
+        output::line(format_args!("node    {node} {says}"))?;
+    }
+    proof_line(&tip)?;
+    judge(&witnesses, &args.evidence_dir)
+}
+
+fn testimony(witness: &Witness) -> String {
+    match &witness.testimony {
+        Testimony::Agrees(_) => "agrees".to_owned(),
+        Testimony::Forked(_) => "shows another certified block: the chain has forked".to_owned(),
+        Testimony::Lies(error) => format!("lies: {error}"),
+        Testimony::Silent(error) => format!("has no answer: {error}"),
+    }
+}
+
+/// A lie or a fork is a failure of the command; evidence of a fork is written down.
+fn judge(witnesses: &[Witness], dir: &Path) -> Result<()> {
+    for witness in witnesses {
+        match &witness.testimony {
+            Testimony::Forked(fork) => return Err(forked(fork, dir)?),
+            Testimony::Lies(error) => bail!("{error}"),
+            Testimony::Agrees(_) | Testimony::Silent(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn forked(fork: &Fork, dir: &Path) -> Result<anyhow::Error> {
+    let mut files = Vec::new();
+    for evidence in fork.evidence() {
+        let path = dir.join(format!("equivocation-{}-{}.hex", evidence.height(), evidence.offender()));
+        std::fs::write(&path, format!("0x{}\n", hex::encode(evidence.encode())))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        files.push(path.display().to_string());
+    }
+    let what = if files.is_empty() {
+        "the rounds differ, so no two signatures alone show who broke the rules".to_owned()
+    } else {
+        format!("submit with `acumen tx report-equivocation --evidence FILE`: {}", files.join(", "))
+    };
+    Ok(anyhow::anyhow!("{fork}; {what}"))
 }
 
 /// Checks block after block up to the tip, or for ever; returns how many.
 async fn follow(client: &ChainClient, tip: &VerifiedAt, args: &Args) -> Result<u64> {
-    let mut blocks = client.subscribe(Some(Height::new(1)));
+    let mut height = client.anchor();
+    let mut blocks = client.subscribe(height.next());
     let mut checked = 0;
-    let mut height = Height::ZERO;
     while args.follow || height < tip.height {
         let block = blocks.next().await.context("the node ended the stream")??;
         height = block.header.height;

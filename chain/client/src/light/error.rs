@@ -28,7 +28,9 @@ pub enum LightError {
         expected: Hash,
     },
     /// Decided by a set that is not trusted (yet): follow the headers in between.
-    #[error("height {height} names validator set {found}, which is not trusted there (the newest is {trusted})")]
+    #[error(
+        "height {height} names validator set {found}, which is not trusted there (the newest is {trusted})"
+    )]
     UnknownSet {
         /// The header's height.
         height: Height,

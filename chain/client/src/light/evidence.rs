@@ -29,9 +29,7 @@ impl Fork {
         self.both().map(|(voter, _, _)| *voter).collect()
     }
 
-    fn both(
-        &self,
-    ) -> impl Iterator<Item = (&ConsensusPublic, &ConsensusSignature, &ConsensusSignature)> {
+    fn both(&self) -> impl Iterator<Item = (&ConsensusPublic, &ConsensusSignature, &ConsensusSignature)> {
         shared(&self.first, &self.second)
     }
 }

@@ -82,7 +82,10 @@ impl Event {
             Self::Equivocated { key, height, round, staked, unbonding, reward, .. } => {
                 let (staked, unbonding, reward) = (acu(staked), acu(unbonding), acu(reward));
                 write!(f, "consensus key {key} signed two things at height {height}, round {round}: ")?;
-                write!(f, "{staked} of stake and {unbonding} of unbonding stake slashed, {reward} to the reporter")
+                write!(
+                    f,
+                    "{staked} of stake and {unbonding} of unbonding stake slashed, {reward} to the reporter"
+                )
             }
             _ => Ok(()),
         }

@@ -8,7 +8,8 @@ use acumen_chain_ledger::{
 use acumen_protocol::domain::Domain;
 use acumen_protocol::transaction::VerifiedTransaction;
 use acumen_protocol::{
-    AccountId, Call, ConsensusKeypair, ConsensusPublic, Hash, Height, Keypair, Nacu, Nonce, TimestampMs, Transaction,
+    AccountId, Call, ConsensusKeypair, ConsensusPublic, Hash, Height, Keypair, Nacu, Nonce, TimestampMs,
+    Transaction,
 };
 
 pub const ACU: u64 = Nacu::PER_ACU;

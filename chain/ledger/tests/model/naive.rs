@@ -3,69 +3,13 @@
 use std::collections::BTreeMap;
 
 use acumen_chain_ledger::{EpochRecord, Event, Params, StateKey, View};
-use acumen_protocol::AccountId;
+use acumen_protocol::{AccountId, Epoch};
 use num_bigint::BigInt;
 use proptest::prelude::*;
 
 use super::Step;
 use super::common::{OWNER, TREASURY, account};
-
-/// A pool: base units, and shares by holder.
-#[derive(Clone, Debug, Default)]
-struct Pool {
-    stake: BigInt,
-    shares: BTreeMap<(u8, u64), BigInt>,
-}
-
-fn zero() -> BigInt {
-    BigInt::from(0)
-}
-
-impl Pool {
-    fn all(&self) -> BigInt {
-        self.shares.values().sum()
-    }
-
-    fn worth(&self, holder: (u8, u64)) -> BigInt {
-        match self.shares.get(&holder) {
-            Some(held) => held * &self.stake / self.all(),
-            None => zero(),
-        }
-    }
-
-    fn buy(&mut self, holder: (u8, u64), amount: &BigInt) -> BigInt {
-        let all = self.all();
-        let bought = if all == zero() { amount * 65_536 } else { amount * all / &self.stake };
-        self.stake += amount;
-        if bought > zero() {
-            *self.shares.entry(holder).or_default() += &bought;
-        }
-        bought
-    }
-
-    fn sell(&mut self, holder: (u8, u64), amount: &BigInt) {
-        let held = self.shares[&holder].clone();
-        let sold = if *amount == self.worth(holder) {
-            held.clone()
-        } else {
-            (amount * self.all() + &self.stake - 1) / &self.stake
-        };
-        self.stake -= amount;
-        if sold == held {
-            self.shares.remove(&holder);
-        } else {
-            self.shares.insert(holder, held - sold);
-        }
-    }
-
-    fn slash(&mut self, ppm: u32) -> BigInt {
-        let least = if self.all() == zero() { zero() } else { BigInt::from(1) };
-        let wanted: BigInt = &self.stake * ppm / 1_000_000;
-        let part = wanted.min(&self.stake - least);
-        self.stake -= &part;
-        part
-    }
-}
+use super::pool::{Pool, zero};
 
 #[derive(Clone, Debug)]
 struct Hotkey {
@@ -90,10 +34,11 @@ pub(crate) struct Model {
     issuance: BigInt,
     minted: BigInt,
     burned: BigInt,
+    /// Of the next block.
+    epoch: u64,
     /// Whether each transaction of the block at hand should succeed.
     pub(crate) expect: Vec<bool>,
 }
-
 
 /// Accounts by their number, made once.
 fn tags() -> &'static Vec<AccountId> {
@@ -113,6 +58,7 @@ impl Model {
             issuance: BigInt::from(1_860_000_000_000_u64),
             minted: zero(),
             burned: zero(),
+            epoch: 1,
             expect: Vec::new(),
         };
         for tag in 1..=3_u8 {
@@ -195,7 +141,9 @@ impl Model {
                     && self.spend(from, &amount)
                     && self.hotkeys.get_mut(&hotkey).unwrap().staked.buy((from, 0), &amount) > zero()
             }
-            Step::Unstake { from, hotkey, amount } => self.unstake(from, hotkey, &BigInt::from(amount), height),
+            Step::Unstake { from, hotkey, amount } => {
+                self.unstake(from, hotkey, &BigInt::from(amount), height)
+            }
             Step::Register { from, hotkey } => self.register(from, hotkey),
             Step::SetTake { from, hotkey, take } => self.set_take(from, hotkey, take, height),
             Step::Bind { hotkey } => {
@@ -274,9 +222,11 @@ impl Model {
     /// Payouts of stake on its way back, then of the epoch. How consensus divides an epoch is not this model's matter: it
     /// takes the amounts from the record and follows each base unit.
     pub(crate) fn end_block(&mut self, height: u64, events: &[Event], view: View<'_>) {
+        self.epoch = self.epoch_of(height + 1);
         let mut paid = Vec::new();
         for info in self.hotkeys.values_mut() {
-            let due: Vec<_> = info.unbonding.shares.keys().filter(|(_, due)| *due <= height).copied().collect();
+            let due: Vec<_> =
+                info.unbonding.shares.keys().filter(|(_, due)| *due <= height).copied().collect();
             for holder in due {
                 let amount = info.unbonding.worth(holder);
                 info.unbonding.sell(holder, &amount);
@@ -305,11 +255,8 @@ impl Model {
             minted += &server + &validator;
             let info = self.hotkeys.get_mut(&tag).unwrap();
             settle(info, epoch);
-            let take: BigInt = if info.staked.all() == zero() {
-                validator.clone()
-            } else {
-                &validator * info.take / 65_535
-            };
+            let take: BigInt =
+                if info.staked.all() == zero() { validator.clone() } else { &validator * info.take / 65_535 };
             info.staked.stake += &validator - &take;
             let own = server + take;
             if own > zero() {
@@ -333,6 +280,11 @@ impl Model {
         for (tag, info) in &self.hotkeys {
             let found = view.hotkey(account_of(*tag)).unwrap().unwrap();
             prop_assert_eq!(found.owner, account_of(info.owner));
+            for epoch in self.epoch..self.epoch + 4 {
+                let pending = info.pending.filter(|(_, from)| *from <= epoch);
+                let take = pending.map_or(info.take, |(take, _)| take);
+                prop_assert_eq!(found.take_in(Epoch::new(epoch)), take, "take of {} in {}", tag, epoch);
+            }
             prop_assert_eq!(&info.staked.stake, &BigInt::from(found.total_stake.get()), "stake on {}", tag);
             prop_assert_eq!(&info.unbonding.stake, &BigInt::from(found.unbonding_stake.get()));
             for ((cold, _), shares) in &info.staked.shares {
@@ -341,7 +293,8 @@ impl Model {
             }
             for ((cold, due), shares) in &info.unbonding.shares {
                 let parts = view.unbonding(account_of(*tag), account_of(*cold)).unwrap().parts;
-                let held = parts.iter().find(|part| part.due.get() == *due).map(|part| BigInt::from(part.shares));
+                let held =
+                    parts.iter().find(|part| part.due.get() == *due).map(|part| BigInt::from(part.shares));
                 prop_assert_eq!(Some(shares), held.as_ref());
             }
             prop_assert!(info.staked.stake >= zero() && info.unbonding.stake >= zero());

@@ -1,0 +1,278 @@
+//! The calls as the command line spells them.
+
+use std::path::{Path, PathBuf};
+
+use acumen_chain_client::ChainClient;
+use acumen_protocol::call::Action;
+use acumen_protocol::codec::decode_all;
+use acumen_protocol::domain::Domain;
+use acumen_protocol::weights::Weights;
+use acumen_protocol::{AccountId, Call, ConsensusKeypair, Endpoint, Hash, Nacu, TrackId};
+use anyhow::{Context as _, Result, bail};
+use clap::Subcommand;
+
+use super::parse;
+use crate::commands::amounts::percent;
+use crate::wallet::{Role, Wallet};
+
+/// What to ask of the ledger. Amounts are ACU with up to nine decimals (1.5), or base units (1500000000nacu).
+#[derive(Debug, Subcommand)]
+pub(super) enum CallArgs {
+    /// Move free balance. Example: acumen tx transfer --to 5… --amount 1.5
+    Transfer {
+        #[arg(long)]
+        to: AccountId,
+        #[arg(long)]
+        amount: Nacu,
+    },
+    /// Stake on a hotkey, yours or another's. Example: acumen tx stake --amount 100
+    Stake {
+        /// The hotkey [default: the wallet's]
+        #[arg(long)]
+        on: Option<AccountId>,
+        #[arg(long)]
+        amount: Nacu,
+    },
+    /// Take stake back; it is free after the chain's unbonding time. Example: acumen tx unstake --amount 100
+    Unstake {
+        /// The hotkey [default: the wallet's]
+        #[arg(long)]
+        on: Option<AccountId>,
+        #[arg(long)]
+        amount: Nacu,
+    },
+    /// Burn the registration price and take a slot for a hotkey. Example: acumen tx register --max-price 2
+    Register {
+        #[arg(long, default_value_t = 0)]
+        track: u16,
+        /// The hotkey [default: the wallet's]
+        #[arg(long)]
+        hotkey: Option<AccountId>,
+        /// Refuse if the price is above this [default: the current price and a quarter]
+        #[arg(long)]
+        max_price: Option<Nacu>,
+    },
+    /// Publish where the hotkey serves. Example: acumen tx serve --url http://203.0.113.7:8091 --model 0x…
+    Serve {
+        #[arg(long, default_value_t = 0)]
+        track: u16,
+        /// http://HOST:PORT
+        #[arg(long)]
+        url: String,
+        /// blake2b-256 of the model's files (acumen model inspect shows it)
+        #[arg(long)]
+        model: Hash,
+        /// blake2b-256 of the TLS certificate, for https
+        #[arg(long)]
+        certificate: Option<Hash>,
+    },
+    /// Commit to weights. Example: acumen tx commit-weights --weights 0:100,3:50 --salt 0x…
+    CommitWeights {
+        #[arg(long, default_value_t = 0)]
+        track: u16,
+        /// uid:weight pairs in increasing order of uid
+        #[arg(long, value_parser = parse::weights)]
+        weights: Weights,
+        /// 32 secret bytes; keep them for the reveal
+        #[arg(long)]
+        salt: Hash,
+    },
+    /// Reveal the weights of the last epoch's commitment. Example: acumen tx reveal-weights --weights 0:100,3:50 --salt 0x…
+    RevealWeights {
+        #[arg(long, default_value_t = 0)]
+        track: u16,
+        /// uid:weight pairs in increasing order of uid
+        #[arg(long, value_parser = parse::weights)]
+        weights: Weights,
+        /// The salt of the commitment
+        #[arg(long)]
+        salt: Hash,
+    },
+    /// Set weights openly, on a chain without commit-reveal. Example: acumen tx set-weights --weights 0:100,3:50
+    SetWeights {
+        #[arg(long, default_value_t = 0)]
+        track: u16,
+        /// uid:weight pairs in increasing order of uid
+        #[arg(long, value_parser = parse::weights)]
+        weights: Weights,
+    },
+    /// Set the share of delegators' dividends that the wallet's hotkey keeps. A lower one counts at once, a higher one
+    /// after the chain's notice. Example: acumen tx set-take --take 9.5%
+    SetTake {
+        /// A percentage with its sign, from 0% to the chain's limit (18% by default)
+        #[arg(long, value_parser = parse::percentage, allow_hyphen_values = true)]
+        take: u16,
+    },
+    /// Bind the key with which your node votes on blocks to the wallet's hotkey. Example: acumen tx set-consensus-key
+    /// --key-file consensus.key
+    SetConsensusKey {
+        /// The node's key file: 64 hex digits
+        #[arg(long, value_name = "FILE")]
+        key_file: PathBuf,
+    },
+    /// Propose to change a parameter, in the name of the wallet's hotkey. Example: acumen tx propose-parameter --name
+    /// max_uids --value 512
+    ProposeParameter {
+        /// Its name in docs/spec/ledger.md
+        #[arg(long)]
+        name: String,
+        /// Its value as in a genesis document; amounts in base units
+        #[arg(long, allow_hyphen_values = true)]
+        value: String,
+    },
+    /// Propose a new track. Example: acumen tx propose-track --name vision --owner 5… --share 1
+    ProposeTrack {
+        #[arg(long)]
+        name: String,
+        /// Coldkey that receives the owner's cut
+        #[arg(long)]
+        owner: AccountId,
+        /// Part of emission, relative to the other tracks'
+        #[arg(long)]
+        share: u16,
+    },
+    /// Propose another share of emission for a track. Example: acumen tx propose-track-share --track 1 --share 2
+    ProposeTrackShare {
+        #[arg(long)]
+        track: u16,
+        /// Part of emission, relative to the other tracks'
+        #[arg(long)]
+        share: u16,
+    },
+    /// Vote on a proposal with the stake behind the wallet's hotkey. Example: acumen tx vote --proposal 3 --approve yes
+    Vote {
+        /// Its number (acumen proposals)
+        #[arg(long)]
+        proposal: u64,
+        /// yes or no
+        #[arg(long, value_parser = parse::yes_or_no)]
+        approve: bool,
+    },
+    /// Prove that a node voted twice, for a part of what it loses. Example: acumen tx report-equivocation --evidence
+    /// FILE (acumen verify --evidence-dir writes these)
+    ReportEquivocation {
+        /// A file with the evidence: hexadecimal digits of its SCALE bytes
+        #[arg(long, value_name = "FILE")]
+        evidence: PathBuf,
+    },
+    /// Several transfers at once, all of them or none. Example: acumen tx pay --to 5…=1.5 --to 5…=2
+    Pay {
+        /// ADDRESS=AMOUNT; give it once for each receiver
+        #[arg(long = "to", required = true, value_parser = parse::payment)]
+        to: Vec<(AccountId, Nacu)>,
+    },
+}
+
+impl CallArgs {
+    /// Which key must sign.
+    pub(super) const fn signer(&self) -> Role {
+        match self {
+            Self::Serve { .. }
+            | Self::CommitWeights { .. }
+            | Self::RevealWeights { .. }
+            | Self::SetWeights { .. }
+            | Self::SetConsensusKey { .. } => Role::Hotkey,
+            _ => Role::Coldkey,
+        }
+    }
+
+    pub(super) async fn into_call(self, wallet: &Wallet, client: &ChainClient) -> Result<Call> {
+        let hotkey = |on: Option<AccountId>| on.map_or_else(|| wallet.address(Role::Hotkey), Ok);
+        Ok(match self {
+            Self::Transfer { to, amount } => Call::Transfer { to, amount },
+            Self::Stake { on, amount } => Call::Stake { hotkey: hotkey(on)?, amount },
+            Self::Unstake { on, amount } => Call::Unstake { hotkey: hotkey(on)?, amount },
+            Self::Register { track, hotkey: registered, max_price } => {
+                let track = TrackId::new(track);
+                let max_price = match max_price {
+                    Some(price) => price,
+                    None => usual_price(client, track).await?,
+                };
+                Call::Register { track, hotkey: hotkey(registered)?, max_price }
+            }
+            Self::Serve { track, url, model, certificate } => {
+                Call::Serve { track: TrackId::new(track), endpoint: Endpoint::new(&url, model, certificate)? }
+            }
+            Self::CommitWeights { track, weights, salt } => {
+                let track = TrackId::new(track);
+                let commitment = weights.commitment(&hotkey(None)?, track, salt.as_bytes());
+                Call::CommitWeights { track, commitment }
+            }
+            Self::RevealWeights { track, weights, salt } => {
+                Call::RevealWeights { track: TrackId::new(track), weights, salt: salt.0 }
+            }
+            Self::SetWeights { track, weights } => Call::SetWeights { track: TrackId::new(track), weights },
+            Self::SetTake { take } => set_take(client, hotkey(None)?, take).await?,
+            Self::SetConsensusKey { key_file } => {
+                let key = consensus_key(&key_file)?;
+                let proof = key.sign_in(Domain::ConsensusKey, &(client.genesis_hash(), hotkey(None)?));
+                Call::RegisterConsensusKey { key: key.public(), proof }
+            }
+            Self::ProposeParameter { name, value } => {
+                propose_parameter(client, hotkey(None)?, name, value).await?
+            }
+            Self::ProposeTrack { name, owner, share } => {
+                let action = Action::CreateTrack { name, owner, emission_share: share };
+                Call::Propose { hotkey: hotkey(None)?, action }
+            }
+            Self::ProposeTrackShare { track, share } => {
+                let action = Action::SetTrackShare { track: TrackId::new(track), emission_share: share };
+                Call::Propose { hotkey: hotkey(None)?, action }
+            }
+            Self::Vote { proposal, approve } => Call::Vote { hotkey: hotkey(None)?, proposal, approve },
+            Self::ReportEquivocation { evidence } => {
+                let evidence = decode_all("evidence", &hex_file(&evidence)?)?;
+                Call::ReportEquivocation { evidence }
+            }
+            Self::Pay { to } => {
+                let calls = to.into_iter().map(|(to, amount)| Call::Transfer { to, amount }).collect();
+                Call::Batch { calls }
+            }
+        })
+    }
+}
+
+/// The current price of a registration and a quarter more: somebody else may register first.
+async fn usual_price(client: &ChainClient, track: TrackId) -> Result<Nacu> {
+    let params = client.params().await?.value;
+    let found = client.track(track).await?;
+    let price = found.value.price_at(&params, found.at.height);
+    Ok(Nacu::new(price.get().saturating_add(price.get() / 4)))
+}
+
+/// Says before anything is paid what the chain's limit is, as a percentage.
+async fn set_take(client: &ChainClient, hotkey: AccountId, take: u16) -> Result<Call> {
+    let max = client.params().await?.value.max_take;
+    if take > max {
+        bail!("a take of {} is above the chain's limit of {}", percent(take), percent(max));
+    }
+    Ok(Call::SetTake { hotkey, take })
+}
+
+/// Says before anything is paid why a value is impossible, in full.
+async fn propose_parameter(
+    client: &ChainClient,
+    hotkey: AccountId,
+    name: String,
+    value: String,
+) -> Result<Call> {
+    let params = client.params().await?.value;
+    params.with(&name, &value).with_context(|| format!("parameter `{name}` cannot become {value}"))?;
+    Ok(Call::Propose { hotkey, action: Action::SetParameter { name, value } })
+}
+
+fn consensus_key(path: &Path) -> Result<ConsensusKeypair> {
+    let bytes = hex_file(path)?;
+    let seed = <[u8; 32]>::try_from(bytes.as_slice());
+    let seed =
+        seed.ok().with_context(|| format!("{} holds no consensus key: 64 hex digits", path.display()))?;
+    Ok(ConsensusKeypair::from_seed(&seed))
+}
+
+fn hex_file(path: &Path) -> Result<Vec<u8>> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+    let digits = text.trim();
+    hex::decode(digits.strip_prefix("0x").unwrap_or(digits))
+        .with_context(|| format!("{shown} holds no hex digits"))
+}
