@@ -2,6 +2,7 @@
 
 mod bench;
 mod convert;
+mod embed;
 mod evaluate;
 mod generate;
 mod input;
@@ -25,6 +26,8 @@ pub(crate) enum Command {
     Logits(logits::LogitsArgs),
     /// Continue a text. Example: acumen model generate --model M.safetensors --prompt "Call me" --max-tokens 40
     Generate(generate::GenerateArgs),
+    /// Print the vector of each text. Example: acumen model embed --model all-MiniLM-L6-v2 --text "a cat" --text "a dog"
+    Embed(embed::EmbedArgs),
     /// Write a GGUF file as a Hugging Face folder. Example: acumen model convert --model M.gguf --out folder
     Convert(convert::ConvertArgs),
     /// Measure tokens per second. Example: acumen model bench --model M.gguf --python venv/bin/python
@@ -39,6 +42,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Logits(args) => logits::run(args),
         Command::Generate(args) => generate::run(args),
+        Command::Embed(args) => embed::run(args),
         Command::Convert(args) => convert::run(args),
         Command::Bench(args) => bench::run(args),
     }

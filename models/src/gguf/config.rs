@@ -203,3 +203,6 @@ fn shortest(value: f64) -> f64 {
     let narrow = value as f32;
     if f64::from(narrow) == value { narrow.to_string().parse().unwrap_or(value) } else { value }
 }
+
+#[cfg(test)]
+mod tests;

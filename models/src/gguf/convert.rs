@@ -151,7 +151,11 @@ fn weights(source: &GgufSource, folder: &Path, float: Float) -> Result<(usize, u
     let metadata = std::collections::HashMap::from([("format".to_owned(), "pt".to_owned())]);
     safetensors::serialize_to_file(views, Some(metadata), &part)
         .map_err(|error| ModelError::Io { path: part.clone(), reason: error.to_string() })?;
-    std::fs::rename(&part, &path).map_err(|error| files::io(&path, &error))?;
+    // The writer gives the file to its owner alone; it gets the rights of the folder's other files.
+    std::fs::metadata(folder.join("config.json"))
+        .and_then(|config| std::fs::set_permissions(&part, config.permissions()))
+        .and_then(|()| std::fs::rename(&part, &path))
+        .map_err(|error| files::io(&path, &error))?;
     Ok((count, bytes))
 }
 

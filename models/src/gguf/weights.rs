@@ -222,3 +222,6 @@ fn shape(architecture: Architecture, tensor: &TensorInfo) -> Vec<usize> {
     }
     shape
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 
 use minijinja::Environment;
 use minijinja::value::Serde;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::template;
@@ -78,23 +79,29 @@ impl ChatTemplate {
     ///
     /// # Errors
     /// Whatever the template objects to, in its own words.
-    pub fn render(
+    pub fn render<M: Serialize>(
         &self,
-        messages: &[Value],
+        messages: &[M],
         add_generation_prompt: bool,
         extra: &Map<String, Value>,
     ) -> Result<String, ChatTemplateError> {
         let mut context = self.tokens.clone();
-        context.extend(extra.clone());
-        context.insert("messages".into(), messages.into());
-        context.insert("add_generation_prompt".into(), add_generation_prompt.into());
         // Templates ask `if tools`: what is not given is none, as in transformers.
-        for name in ["tools", "documents"] {
-            context.entry(name).or_insert(Value::Null);
-        }
+        context.extend(["tools", "documents"].map(|name| (name.to_owned(), Value::Null)));
+        context.extend(extra.clone());
+        let context = Context { messages, add_generation_prompt, others: &context };
         let failed = |error: minijinja::Error| ChatTemplateError::Render(describe(&error));
         self.environment.get_template(NAME).map_err(failed)?.render(minijinja::Value::from(Serde(context))).map_err(failed)
     }
+}
+
+/// What a template sees. Messages keep the order of their fields, which `tojson` shows.
+#[derive(Serialize)]
+struct Context<'a, M> {
+    messages: &'a [M],
+    add_generation_prompt: bool,
+    #[serde(flatten)]
+    others: &'a Map<String, Value>,
 }
 
 /// What went wrong, with the line; the kind only where there is no more to say.
