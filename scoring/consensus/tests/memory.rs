@@ -27,8 +27,11 @@ fn staggered(n: usize, rows: usize, len: usize, step: usize) -> SparseRows {
     SparseRows::new(n, (0..n).map(|i| if i < rows { row(i) } else { Vec::new() }).collect()).unwrap()
 }
 
+/// A name, and what makes the input: it is made within the measurement.
+type Named = (&'static str, Box<dyn Fn() -> EpochInput>);
+
 /// Inputs by name: the sizes of the benchmark, and shapes that leave one part of the input small.
-fn inputs() -> Vec<(&'static str, Box<dyn Fn() -> EpochInput>)> {
+fn inputs() -> Vec<Named> {
     let with = |n: usize, weights: fn(usize) -> SparseRows, bonds: fn(usize) -> SparseRows| {
         move || {
             let base = network::input(n, n, 0);

@@ -40,7 +40,7 @@ impl Market<'_> {
     /// The new bonds, `row(i, targets, scratch, part)` appending those of row `i`.
     ///
     /// Targets are gathered first and merged with old bonds afterwards: in one loop over both the
-    /// values do not fit the registers, and a row takes a fifth longer.
+    /// values do not fit the registers, and an epoch takes a sixth longer.
     pub(super) fn parts<S: Default>(
         &self,
         row: impl Fn(usize, &Targets, &mut S, &mut Part) + Send + Sync,

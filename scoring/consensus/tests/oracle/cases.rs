@@ -48,7 +48,12 @@ fn disturb(state: &mut Value, r: &mut Random) {
     }
     for matrix in ["weights", "bonds"] {
         let row = &mut state[matrix][any(r)];
-        *row = (0..n).filter_map(|j| (r.below(3) > 0).then(|| json!([j, r.next() as u16]))).collect();
+        *row = (0..n)
+            .filter_map(|j| {
+                let value = r.next() as u16;
+                (r.below(3) > 0).then_some(json!([j, value]))
+            })
+            .collect();
         for row in state[matrix].as_array_mut().unwrap() {
             let row = row.as_array_mut().unwrap();
             let by = usize::try_from(r.below(row.len().max(1) as u64)).unwrap();
@@ -118,7 +123,7 @@ fn changed_vectors_run_as_the_oracle_says() {
         let mut case = case.clone();
         let n = case["inputs"]["steps"][0]["state"]["stakes"].as_array().unwrap().len() as u64;
         let mut params = random::params(&mut r);
-        params.liquid_alpha = params.liquid_alpha.or((seed % 2 == 0).then(LiquidAlpha::default));
+        params.liquid_alpha = params.liquid_alpha.or_else(|| (seed % 2 == 0).then(LiquidAlpha::default));
         let owner = (r.below(3) == 0).then(|| r.below(n) as u16);
         case["inputs"]["params"] = params_json(&params, owner, r.next());
         // Long sequences repeat themselves: eight steps of each are enough.
