@@ -16,6 +16,11 @@ pub(crate) fn consensus_key(seed: u64, name: &str) -> ConsensusKeypair {
     ConsensusKeypair::from_seed(&derive(seed, name, "consensus"))
 }
 
+/// The seed of the key by which node `name` is known among the peers that gossip.
+pub(crate) fn gossip_seed(seed: u64, name: &str) -> [u8; 32] {
+    derive(seed, name, "gossip")
+}
+
 fn derive(seed: u64, name: &str, purpose: &str) -> [u8; 32] {
     Hash::of_encoded(&("acumen/localnet-key/1", seed, name, purpose)).0
 }

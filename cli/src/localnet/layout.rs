@@ -101,6 +101,8 @@ pub(crate) fn hotkey(plan: &Plan, name: &str) -> AccountId {
 
 fn write_keys(plan: &Plan, process: &Process, folder: &Path) -> Result<()> {
     if process.role == Role::Node {
+        let gossip = hex::encode(keys::gossip_seed(plan.seed, &process.name));
+        crate::wallet::write(&folder.join("data/network.key"), gossip.as_bytes(), 0o600, true)?;
         let seed = keys::consensus_key(plan.seed, &process.name).to_seed();
         return crate::wallet::write(
             &folder.join("consensus.key"),
@@ -164,14 +166,32 @@ fn configuration(plan: &Plan, process: &Process, dir: &Path, gateway: AccountId)
 }
 
 fn node(plan: &Plan, process: &Process) -> Value {
-    json!({
+    let mut table = json!({
         "data_dir": "data",
         "genesis": "../genesis.json",
         "consensus_key": "consensus.key",
         "listen": process.listen,
         "metrics_listen": process.metrics_listen,
         "block_time_ms": plan.block_time_ms,
-    })
+    });
+    if let Some(listen) = process.consensus_address() {
+        let others = plan.of(Role::Node).filter(|other| other.name != process.name);
+        let peers: Vec<String> = others.filter_map(Process::consensus_address).collect();
+        table["consensus"] = json!({ "listen": listen, "peers": peers });
+    }
+    if let Some(listen) = process.gossip_address() {
+        let others = plan.of(Role::Node).filter(|other| other.name != process.name);
+        let bootstrap: Vec<String> = others.filter_map(|other| peer_address(plan, other)).collect();
+        table["network"] = json!({ "listen": [listen], "bootstrap": bootstrap, "private_addresses": true });
+    }
+    table
+}
+
+/// Where a node hears of transactions, with its name among peers.
+fn peer_address(plan: &Plan, node: &Process) -> Option<String> {
+    let seed = keys::gossip_seed(plan.seed, &node.name);
+    let key = acumen_chain_network::Keypair::ed25519_from_bytes(seed).ok()?;
+    Some(format!("{}/p2p/{}", node.gossip_address()?, key.public().to_peer_id()))
 }
 
 fn miner(plan: &Plan, process: &Process, dir: &Path, gateway: AccountId) -> Result<Value> {

@@ -11,8 +11,8 @@ pub(crate) struct Args {
     /// Which miners: `tiny` (the five shipped models) or a TOML file with a `[[miner]]` table for each
     #[arg(long, default_value = "tiny", value_name = "tiny|FILE.toml")]
     pub(crate) miners: String,
-    /// Chain nodes (1: several need the replicated chain, which this version does not have)
-    #[arg(long, default_value_t = 1)]
+    /// Chain nodes that decide blocks together: of four, one may fail (a new folder only)
+    #[arg(long, default_value_t = 4)]
     pub(crate) nodes: usize,
     /// Validators
     #[arg(long, default_value_t = 3)]
@@ -58,8 +58,11 @@ const MAX_VALIDATORS: usize = 16;
 impl Args {
     /// Refuses what cannot work, before anything is written.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.nodes != 1 {
-            bail!("--nodes {}: one node orders the blocks in this version; leave --nodes at 1", self.nodes);
+        if self.nodes == 0 || self.nodes > MAX_VALIDATORS {
+            bail!(
+                "--nodes {}: between 1 and {MAX_VALIDATORS} are possible; of four, one may fail",
+                self.nodes
+            );
         }
         if self.validators == 0 || self.validators > MAX_VALIDATORS {
             bail!("--validators {}: between 1 and {MAX_VALIDATORS} are possible", self.validators);

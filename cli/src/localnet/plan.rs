@@ -29,6 +29,12 @@ pub(crate) struct Process {
     pub(crate) listen: String,
     /// `127.0.0.1:PORT` of its metrics.
     pub(crate) metrics_listen: String,
+    /// `127.0.0.1:PORT` where it meets other nodes, if it is one of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) consensus_listen: Option<String>,
+    /// `127.0.0.1:PORT` where it hears of transactions, if it is one of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) gossip_listen: Option<String>,
     /// The model, if it is a miner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) miner: Option<MinerSpec>,
@@ -66,7 +72,28 @@ impl Role {
     }
 }
 
+/// The port on which the first node hears of transactions, if it is free.
+const GOSSIP_PORT: u16 = 9_901;
+
+/// The port on which the first node meets the others, if it is free.
+const CONSENSUS_PORT: u16 = 26_656;
+
+fn multiaddress(listen: &str) -> Option<String> {
+    let (host, port) = listen.rsplit_once(':')?;
+    Some(format!("/ip4/{host}/tcp/{port}"))
+}
+
 impl Process {
+    /// Where it meets other nodes, as a multiaddress.
+    pub(crate) fn consensus_address(&self) -> Option<String> {
+        multiaddress(self.consensus_listen.as_ref()?)
+    }
+
+    /// Where it hears of transactions, as a multiaddress.
+    pub(crate) fn gossip_address(&self) -> Option<String> {
+        multiaddress(self.gossip_listen.as_ref()?)
+    }
+
     /// The address that others dial.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.listen)
@@ -77,7 +104,17 @@ impl Plan {
     /// Plans a new localnet.
     pub(crate) fn new(args: &Args) -> Result<Self> {
         let mut ports = Ports::default();
-        let mut processes = vec![ports.process(Role::Node, "node-0".to_owned(), 0, None)?];
+        let mut processes = Vec::new();
+        for index in 0..args.nodes {
+            let mut node = ports.process(Role::Node, format!("node-{index}"), index, None)?;
+            if args.nodes > 1 {
+                let preferred = u16::try_from(index).ok().and_then(|index| CONSENSUS_PORT.checked_add(index));
+                node.consensus_listen = Some(ports.take(preferred)?);
+                let preferred = u16::try_from(index).ok().and_then(|index| GOSSIP_PORT.checked_add(index));
+                node.gossip_listen = Some(ports.take(preferred)?);
+            }
+            processes.push(node);
+        }
         for (index, spec) in miners::resolve(&args.miners)?.into_iter().enumerate() {
             processes.push(ports.process(Role::Miner, format!("miner-{}", spec.name), index, Some(spec))?);
         }
@@ -115,7 +152,8 @@ impl Ports {
         miner: Option<MinerSpec>,
     ) -> Result<Process> {
         let preferred = u16::try_from(index).ok().and_then(|index| role.preferred_port().checked_add(index));
-        Ok(Process { role, name, listen: self.take(preferred)?, metrics_listen: self.take(None)?, miner })
+        let (listen, metrics_listen) = (self.take(preferred)?, self.take(None)?);
+        Ok(Process { role, name, listen, metrics_listen, consensus_listen: None, gossip_listen: None, miner })
     }
 
     fn take(&mut self, preferred: Option<u16>) -> Result<String> {

@@ -109,7 +109,7 @@ fn a_localnet_that_cannot_work_is_refused_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("net");
     let path = dir.to_str().unwrap();
-    refused(&["localnet", "--nodes", "4", "--dir", path], 1, &["--nodes 4"]);
+    refused(&["localnet", "--nodes", "99", "--dir", path], 1, &["--nodes 99"]);
     refused(&["localnet", "--epochs", "0", "--dir", path], 1, &["--epochs 0"]);
     assert!(!dir.exists());
     let stray = write(folder.path(), "stray", "x");
