@@ -41,7 +41,7 @@ fn large(c: &mut Criterion) {
     group.bench_function("composite", |b| b.iter(|| composite(black_box(&game), &rule)));
     group.bench_function("leave-one-out", |b| b.iter(|| loo(black_box(&game))));
     group.bench_function("who adds nothing", |b| {
-        b.iter(|| absorb(black_box(&game), &EncompassRule::default()))
+        b.iter(|| absorb(black_box(&game), &EncompassRule::default()));
     });
     group.bench_function("stacking", |b| b.iter(|| stacking(black_box(&game))));
     group.finish();

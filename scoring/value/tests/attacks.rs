@@ -8,6 +8,8 @@
 
 mod docs;
 mod strategies;
+// Shared with the example that draws the pictures, which uses the rest.
+#[allow(dead_code)]
 mod world;
 
 use strategies::{Attack, attacks};

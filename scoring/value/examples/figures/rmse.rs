@@ -2,7 +2,7 @@
 //! permutations, and antithetic ones (an order and its reverse).
 
 use crate::chart::{Curve, Figure};
-use crate::world::{Guard, HONEST, World};
+use crate::world::{Guard, World};
 use acumen_scoring_value::Game;
 use acumen_scoring_value::game::{shapley_exact, shapley_sampled};
 use rand_chacha::ChaCha8Rng;
@@ -21,7 +21,6 @@ fn game(seed: u64) -> Result<Game, Box<dyn Error>> {
     let mut world = World::new(seed);
     let miners: Vec<_> = (0..PLAYERS).map(|i| world.forecaster(0.4 + 0.1 * i as f64)).collect();
     let ranks: Vec<u64> = (0..PLAYERS as u64).collect();
-    debug_assert!(PLAYERS > HONEST);
     let tokens: Vec<usize> = (0..TOKENS).collect();
     Ok(world.pay(&miners, &ranks, Guard::Nothing).game.at(&tokens))
 }
