@@ -1,9 +1,13 @@
-//! `acumen doctor`: can this machine run Acumen, and if not, what is missing.
+//! `acumen doctor`: can this machine run Acumen, and if not, what is missing; and can it reach the nodes and peers that
+//! are named, and if not, why.
+
+mod dial;
 
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
 
+use acumen_protocol::Hash;
 use anyhow::Result;
 
 use crate::output;
@@ -11,12 +15,37 @@ use crate::output;
 /// Opening an encrypted coldkey takes 512 MiB; a localnet of eight processes about 2 GiB in all.
 const WANTED_MEMORY_MIB: u64 = 2_048;
 
+/// Checks this machine, or the addresses that are named.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Addresses to dial instead: of nodes (http://HOST:PORT) or of peers (/ip4/IP/tcp/PORT/p2p/ID)
+    #[arg(value_name = "ADDRESS")]
+    addresses: Vec<String>,
+    /// Hash of the genesis header that they should have
+    #[arg(long, value_name = "0x…", env = "ACUMEN_GENESIS")]
+    genesis: Option<Hash>,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
 /// Prints one line per check; fails if one failed.
-pub(crate) fn run() -> Result<ExitCode> {
-    let checks = [libtorch(), memory(), loopback(), wallets()];
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let checks = if args.addresses.is_empty() {
+        [libtorch(), memory(), loopback(), wallets()]
+            .map(|(name, outcome)| (name.to_owned(), outcome))
+            .to_vec()
+    } else {
+        crate::runtime::block_on(async { Ok(dial_all(args).await) })?
+    };
     let mut healthy = true;
     for (name, outcome) in checks {
         match outcome {
+            _ if args.json => {
+                healthy &= outcome.is_ok();
+                let (ok, Ok(message) | Err(message)) = (outcome.is_ok(), outcome);
+                output::json_line(&serde_json::json!({ "check": name, "ok": ok, "message": message }))?;
+            }
             Ok(found) => output::line(format_args!("ok    {name:10} {found}"))?,
             Err(advice) => {
                 healthy = false;
@@ -25,6 +54,14 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
     }
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn dial_all(args: &Args) -> Vec<(String, Result<String, String>)> {
+    let mut checks = Vec::new();
+    for address in &args.addresses {
+        checks.push((address.clone(), dial::dial(address, args.genesis).await));
+    }
+    checks
 }
 
 type Check = (&'static str, Result<String, String>);
