@@ -92,10 +92,10 @@ impl Executor {
     pub fn submit(&self, signed: SignedTransaction) -> Result<Hash, PoolError> {
         let network = self.shared.network.get().map(|network| (network, signed.to_bytes()));
         let (id, new) = self.admit(signed)?;
-        if let Some((network, bytes)) = network.filter(|_| new) {
-            if let Err(error) = network.publish(bytes) {
-                tracing::warn!(%id, %error, "a transaction was queued here and not published");
-            }
+        if let Some((network, bytes)) = network.filter(|_| new)
+            && let Err(error) = network.publish(bytes)
+        {
+            tracing::warn!(%id, %error, "a transaction was queued here and not published");
         }
         Ok(id)
     }

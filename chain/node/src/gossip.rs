@@ -83,7 +83,7 @@ impl Gossip {
 
 async fn judge_all(executor: Executor, handle: NetworkHandle, batch: Vec<Incoming>) {
     let judge = move || -> Vec<_> {
-        batch.into_iter().map(|message| (message.ticket, judge(&executor, &message.bytes))).collect()
+        batch.into_iter().map(|message| (message.ticket.clone(), judge(&executor, &message.bytes))).collect()
     };
     // A check that breaks is a bug of this node, for which no peer is blamed: the messages expire unanswered.
     for (ticket, verdict) in tokio::task::spawn_blocking(judge).await.unwrap_or_default() {

@@ -73,7 +73,7 @@ impl Sources {
         *failures += 1;
         match &failure {
             Failure::Lying(reason) => {
-                tracing::error!(node = source.url, reason, "this node lies; asking it no more")
+                tracing::error!(node = source.url, reason, "this node lies; asking it no more");
             }
             Failure::Unreachable(reason) if *failures < PATIENCE => {
                 tracing::debug!(node = source.url, reason, "trying again");
