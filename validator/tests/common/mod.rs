@@ -42,6 +42,7 @@ pub fn config(folder: &Path) -> Config {
         max_miners: 256,
         alpha: 0.5,
         cluster_tau: 0.1,
+        least_added: 0.002,
         half_life_bytes: 8_192,
     }
 }
