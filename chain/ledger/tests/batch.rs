@@ -73,7 +73,7 @@ fn l13_a_batch_of_a_hotkey_is_paid_by_its_owner() {
 #[test]
 fn l24_open_weights_are_refused_while_commit_reveal_is_on() {
     let weights = Weights::new(vec![(Uid::new(1), 5)]).unwrap();
-    let set = Call::SetWeights { track: TRACK, weights: weights.clone() };
+    let set = Call::SetWeights { track: TRACK, weights };
     let mut hidden = chain(short());
     assert_eq!(hidden.run(11, set.clone()), Some(Rejection::WeightsHidden));
     let mut open = chain(Params { commit_reveal: false, ..short() });
@@ -115,8 +115,7 @@ fn l27_a_reveal_is_bound_to_hotkey_track_epoch_row_and_salt() {
 fn l19_a_shortfall_is_told_at_once_with_fee_and_amount() {
     let chain = chain(short());
     let has = Nacu::new(chain.free(3));
-    let call = pay(50, has);
-    let signed = chain.sign(3, call.clone());
+    let signed = chain.sign(3, pay(50, has));
     let fee = fee_with_tip(&chain.view().params().unwrap(), &signed);
     let needs = has.checked_add(fee).unwrap();
     let expected = Rejection::Balance { account: account(3), has, needs };

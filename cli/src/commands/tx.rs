@@ -103,3 +103,38 @@ fn print(result: &Value, json: bool) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::args::Acumen;
+
+    /// Each call as its help shows it.
+    #[test]
+    fn the_examples_are_understood() {
+        let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+        let payment = format!("{alice}=1.5");
+        for line in [
+            vec!["transfer", "--to", alice, "--amount", "1.5", "--dry-run"],
+            vec!["unstake", "--amount", "100"],
+            vec!["set-take", "--take", "9.5%"],
+            vec!["set-weights", "--weights", "0:100,3:50"],
+            vec!["set-consensus-key", "--key-file", "consensus.key"],
+            vec!["propose-parameter", "--name", "max_uids", "--value", "512"],
+            vec!["propose-track", "--name", "vision", "--owner", alice, "--share", "1"],
+            vec!["propose-track-share", "--track", "1", "--share", "2"],
+            vec!["vote", "--proposal", "3", "--approve", "yes"],
+            vec!["vote", "--proposal", "3", "--approve", "no"],
+            vec!["report-equivocation", "--evidence", "FILE"],
+            vec!["pay", "--to", &payment, "--to", &payment],
+        ] {
+            let parsed = Acumen::try_parse_from(["acumen", "tx"].into_iter().chain(line.clone()));
+            assert!(parsed.is_ok(), "{line:?}: {}", parsed.unwrap_err());
+        }
+        for line in [vec!["vote", "--proposal", "3", "--approve", "maybe"], vec!["set-take", "--take", "0.1"]]
+        {
+            assert!(Acumen::try_parse_from(["acumen", "tx"].into_iter().chain(line)).is_err());
+        }
+    }
+}

@@ -145,7 +145,7 @@ pub(super) enum CallArgs {
         #[arg(long)]
         proposal: u64,
         /// yes or no
-        #[arg(long, value_parser = parse::yes_or_no)]
+        #[arg(long, action = clap::ArgAction::Set, value_parser = parse::yes_or_no)]
         approve: bool,
     },
     /// Prove that a node voted twice, for a part of what it loses. Example: acumen tx report-equivocation --evidence
