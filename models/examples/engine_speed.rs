@@ -27,7 +27,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let one = run(model.as_ref(), 1, 200)?;
     let many = run(model.as_ref(), TEXTS, 300)?;
     let best = prefill.into_iter().fold(0.0, f64::max);
-    println!("{{\"dtype\":\"{dtype}\",\"prefill\":{best:.1},\"decode_1\":{one:.2},\"decode_{TEXTS}\":{many:.1}}}");
+    println!(
+        "{{\"dtype\":\"{dtype}\",\"prefill\":{best:.1},\"decode_1\":{one:.2},\"decode_{TEXTS}\":{many:.1}}}"
+    );
     Ok(())
 }
 
@@ -78,7 +80,7 @@ fn run(model: &dyn LanguageModel, texts: usize, seed: usize) -> Result<f64, Mode
     for _ in 0..STEPS {
         for session in &mut sessions {
             let row = &session.take()[0];
-            let best = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(id, _)| id);
+            let best = (1..row.len()).fold(0, |best, id| if row[id] > row[best] { id } else { best });
             session.begin(&[best as Token])?;
         }
         settle(model, &mut sessions)?;

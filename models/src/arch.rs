@@ -57,9 +57,7 @@ pub(crate) trait Decoder {
 pub(crate) fn model_type(path: &Path, config: &Value) -> Result<String, ModelError> {
     let named = config.get("model_type").and_then(Value::as_str).map(str::to_owned);
     let class = || config.get("architectures")?.get(0)?.as_str().map(of_class);
-    named.or_else(class).ok_or_else(|| {
-        files::corrupt(path, "has neither `model_type` nor `architectures`")
-    })
+    named.or_else(class).ok_or_else(|| files::corrupt(path, "has neither `model_type` nor `architectures`"))
 }
 
 /// `LlamaForCausalLM` is `llama`.
@@ -69,12 +67,20 @@ fn of_class(class: &str) -> String {
 }
 
 /// Builds the network that a `config.json` describes.
-pub(crate) fn build(path: &Path, config: &Value, builder: Builder<'_>) -> Result<Box<dyn Decoder>, ModelError> {
+pub(crate) fn build(
+    path: &Path,
+    config: &Value,
+    builder: Builder<'_>,
+) -> Result<Box<dyn Decoder>, ModelError> {
     match model_type(path, config)?.as_str() {
         "llama" => Ok(Box::new(llama::build(path, llama::Family::Llama, config, builder)?)),
         "mistral" => Ok(Box::new(llama::build(path, llama::Family::Mistral, config, builder)?)),
         "qwen2" => Ok(Box::new(llama::build(path, llama::Family::Qwen2, config, builder)?)),
         "gpt2" => Ok(Box::new(gpt2::build(path, config, builder)?)),
-        other => Err(ModelError::UnknownArchitecture { path: path.into(), found: other.into() }),
+        other => Err(ModelError::UnknownArchitecture {
+            path: path.into(),
+            found: other.into(),
+            supported: SUPPORTED.join(", "),
+        }),
     }
 }

@@ -26,6 +26,8 @@ mod plan;
 mod sequence;
 mod step;
 
+#[cfg(test)]
+mod tests;
 
 pub(crate) use arena::Arena;
 pub(crate) use batch::{Batch, Group};

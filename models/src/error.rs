@@ -34,14 +34,16 @@ pub enum ModelError {
     },
     /// The configuration names a network that is not implemented here.
     #[error(
-        "{path}: architecture `{found}` is not supported; supported are llama (also SmolLM2), mistral, qwen2 and gpt2, \
-         and any other as TorchScript (.pt)"
+        "{path}: architecture `{found}` does not generate text here; these do: {supported}; any other can be served as \
+         TorchScript (.pt)"
     )]
     UnknownArchitecture {
         /// The file.
         path: PathBuf,
         /// What it names.
         found: String,
+        /// The ones that are.
+        supported: String,
     },
     /// A setting of a known architecture that is not implemented here.
     #[error("{path}: `{field}` is {found}, which is not supported; supported: {known}")]

@@ -26,7 +26,7 @@ mod value;
 pub(crate) mod weights;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

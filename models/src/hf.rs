@@ -77,7 +77,8 @@ impl Parts<'_> {
             tokenizer: self.tokenizer.into(),
         };
         let stops = self.tokens("eos_token_id", info.vocab);
-        let begin = self.tokens("bos_token_id", info.vocab).first().or(stops.first()).copied().unwrap_or(0);
+        let begins = self.tokens("bos_token_id", info.vocab);
+        let begin = begins.first().or_else(|| stops.first()).copied().unwrap_or(0);
         let engine = Engine::new(network, tokens, target.kind, target.device)?;
         Ok(DecoderModel::new(info, begin, stops, engine))
     }
@@ -96,7 +97,8 @@ impl Parts<'_> {
 
     /// A number or a list of them; the settings for generation go first, ids outside the vocabulary are dropped.
     fn tokens(&self, field: &str, vocab: u32) -> Vec<Token> {
-        let given = self.generation.get(field).filter(|value| !value.is_null()).or_else(|| self.config.get(field));
+        let given =
+            self.generation.get(field).filter(|value| !value.is_null()).or_else(|| self.config.get(field));
         let list = match given {
             Some(Value::Array(list)) => list.iter().filter_map(Value::as_u64).collect(),
             Some(value) => value.as_u64().into_iter().collect::<Vec<u64>>(),
@@ -125,7 +127,7 @@ fn device(device: Device) -> Result<tch::Device, ModelError> {
 fn cache_tokens(network: &dyn Decoder, options: &LoadOptions, target: Target) -> Result<usize, ModelError> {
     let shape = network.shape();
     let bytes = shape.cache_width * shape.windows.len() * target.kind.elt_size_in_bytes();
-    let tokens = options.cache_tokens.unwrap_or((CACHE_BYTES / bytes).min(MOST_CACHE_TOKENS));
+    let tokens = options.cache_tokens.unwrap_or_else(|| (CACHE_BYTES / bytes).min(MOST_CACHE_TOKENS));
     if tokens < 64 {
         let reason = format!("{tokens} tokens of {bytes} bytes each; at least 64 are needed");
         return Err(ModelError::Config { field: "cache_tokens", reason });
@@ -155,3 +157,6 @@ fn generation(folder: &Path) -> Result<Value, ModelError> {
     }
     json(&path, &files::read(&path, MAX_CONFIG_BYTES)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::{LoadOptions, ModelError, ModelInfo, load};
+#[cfg(feature = "libtorch")]
+use crate::weights::{WeightSource as _, safetensors::SafeTensorsSource};
+use crate::{LoadOptions, Memory, ModelError, ModelInfo, load};
 
 /// One tensor of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,6 +29,8 @@ pub struct Inspection {
     pub file_bytes: u64,
     /// Its tensors, where the format names them.
     pub tensors: Vec<TensorInfo>,
+    /// What it keeps in memory, where it knows.
+    pub memory: Option<Memory>,
     /// The card in the file, where there is one.
     pub card: serde_json::Value,
 }
@@ -36,10 +40,27 @@ pub struct Inspection {
 /// # Errors
 /// What is wrong with the file.
 pub fn inspect(path: &Path, options: &LoadOptions) -> Result<Inspection, ModelError> {
-    let info = load(path, options)?.info().clone();
-    let file_bytes = std::fs::metadata(path).map_err(|error| crate::files::io(path, &error))?.len();
+    let model = load(path, options)?;
+    let (info, memory) = (model.info().clone(), model.memory());
     let (tensors, card) = contents(path, options, &info)?;
-    Ok(Inspection { info, file_bytes, tensors, card })
+    Ok(Inspection { info, file_bytes: bytes(path)?, tensors, memory, card })
+}
+
+/// Size of a file, or of the weights in a folder.
+fn bytes(path: &Path) -> Result<u64, ModelError> {
+    let size =
+        |path: &Path| Ok(std::fs::metadata(path).map_err(|error| crate::files::io(path, &error))?.len());
+    if !path.is_dir() {
+        return size(path);
+    }
+    let mut sum = 0;
+    for entry in std::fs::read_dir(path).map_err(|error| crate::files::io(path, &error))? {
+        let file = entry.map_err(|error| crate::files::io(path, &error))?.path();
+        if file.extension().is_some_and(|extension| extension == "safetensors") {
+            sum += size(&file)?;
+        }
+    }
+    Ok(sum)
 }
 
 #[cfg(feature = "libtorch")]
@@ -48,6 +69,19 @@ fn contents(
     options: &LoadOptions,
     info: &ModelInfo,
 ) -> Result<(Vec<TensorInfo>, serde_json::Value), ModelError> {
+    if path.is_dir() {
+        let source = SafeTensorsSource::open(path, options.max_file_bytes)?;
+        return Ok((source.tensors(), serde_json::Value::Null));
+    }
+    if info.format == "gguf" {
+        let file = crate::gguf::Gguf::open(path, options.max_file_bytes)?;
+        let tensors = file.tensors().iter().map(|tensor| TensorInfo {
+            name: tensor.name.clone(),
+            shape: tensor.shape.clone(),
+            dtype: format!("{:?}", tensor.kind).to_lowercase(),
+        });
+        return Ok((tensors.collect(), serde_json::Value::Null));
+    }
     if info.architecture != "gpt-bytes" {
         return Ok((Vec::new(), serde_json::Value::Null));
     }

@@ -11,6 +11,8 @@
 //! | `torchscript` | any traced `forward(ids[B, T]) -> logits[B, T, V]` (libtorch) |
 //! | `gguf` | files of llama.cpp: weights, configuration, tokenizer |
 //! | [`ngram`] | interpolated Witten-Bell n-gram, without libtorch |
+//! | `arch`, `engine` | decoders of Hugging Face folders and GGUF files on a batching engine (libtorch) |
+//! | `encoder` | one vector for a text (libtorch) |
 //! | [`replica`] | one OS thread that owns a model, behind a queue bounded in tokens |
 //! | [`bytewise`] | any of them, answering byte by byte |
 //! | [`tokenizer`] | text to tokens and back, chat messages to text |
@@ -28,6 +30,8 @@ pub mod bytewise;
 pub mod corpus;
 #[cfg(feature = "libtorch")]
 mod documents;
+#[cfg(feature = "libtorch")]
+pub mod encoder;
 #[cfg(feature = "libtorch")]
 mod engine;
 mod error;
@@ -72,7 +76,7 @@ mod window;
 
 pub use error::ModelError;
 pub use load::load;
-pub use model::{LanguageModel, LogProbs, ModelInfo, Positions, Session, Token, byte_tokens};
+pub use model::{LanguageModel, LogProbs, Memory, ModelInfo, Positions, Session, Token, byte_tokens};
 pub use options::{Device, Dtype, LoadOptions};
 pub use tokenizer::Tokenizer;
 pub use replica::{Load, Replica, ReplicaError, ReplicaLimits, SessionHandle};

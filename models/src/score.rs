@@ -55,10 +55,12 @@ pub(crate) fn raw(
     // What follows the begin token alone is not asked for.
     let first = if positions == Positions::Last { tokens.len() } else { 1 };
     for part in stretches(whole.len(), context).into_iter().filter(|part| part.end > first) {
-        let logits = forward(&ids(&[&whole[part.start..part.end]], part.end - part.start)?)?.f_squeeze_dim(0)?;
+        let logits =
+            forward(&ids(&[&whole[part.start..part.end]], part.end - part.start)?)?.f_squeeze_dim(0)?;
         let mut row = vec![0f32; size(logits.size2()?.1)];
         for input in part.scored.max(first)..part.end {
-            let scores = logits.f_select(0, dim(input - part.start))?.f_to_kind(Kind::Float)?.f_contiguous()?;
+            let scores =
+                logits.f_select(0, dim(input - part.start))?.f_to_kind(Kind::Float)?.f_contiguous()?;
             let count = row.len();
             scores.f_copy_data(&mut row, count)?;
             if each(input - 1, &row).is_break() {

@@ -103,10 +103,6 @@ impl<'a> Builder<'a> {
         self.parameters
     }
 
-    pub(crate) fn target(&self) -> Target {
-        self.target
-    }
-
     pub(crate) fn has(&self, name: &str) -> bool {
         self.source.has(name)
     }
@@ -210,3 +206,6 @@ pub(crate) fn elements(path: &Path, name: &str, shape: &[usize]) -> Result<usize
         .try_fold(1usize, |product, size| product.checked_mul(*size))
         .ok_or_else(|| files::corrupt(path, format!("tensor `{name}`: shape {shape:?} overflows")))
 }
+
+#[cfg(test)]
+mod tests;

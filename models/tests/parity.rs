@@ -100,7 +100,10 @@ fn greedy_tokens_are_those_of_transformers() {
         for (step, token) in wanted.greedy.iter().enumerate() {
             let chosen = best(&session.predict()[0]);
             assert_eq!(chosen, *token, "{shown}, step {step}");
-            assert_eq!(model.stops().contains(&chosen), step + 1 == wanted.greedy.len() && wanted.greedy.len() < 24);
+            assert_eq!(
+                model.stops().contains(&chosen),
+                step + 1 == wanted.greedy.len() && wanted.greedy.len() < 24
+            );
             session.advance(&[chosen]).unwrap();
         }
     }

@@ -20,7 +20,13 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path, config: &Value) -> Result<T
 }
 
 /// Refuses a number outside its bounds.
-pub(crate) fn bounded(path: &Path, field: &str, value: usize, least: usize, most: usize) -> Result<(), ModelError> {
+pub(crate) fn bounded(
+    path: &Path,
+    field: &str,
+    value: usize,
+    least: usize,
+    most: usize,
+) -> Result<(), ModelError> {
     if (least..=most).contains(&value) {
         return Ok(());
     }
@@ -29,5 +35,10 @@ pub(crate) fn bounded(path: &Path, field: &str, value: usize, least: usize, most
 
 /// Refuses what this build does not implement, by name.
 pub(crate) fn unsupported(path: &Path, field: &str, found: &str, known: &str) -> ModelError {
-    ModelError::Unsupported { path: path.into(), field: field.into(), found: found.into(), known: known.into() }
+    ModelError::Unsupported {
+        path: path.into(),
+        field: field.into(),
+        found: found.into(),
+        known: known.into(),
+    }
 }

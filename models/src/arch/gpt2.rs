@@ -123,8 +123,8 @@ fn check(path: &Path, fields: &Fields) -> Result<(Activation, usize), ModelError
         return Err(unsupported(path, "add_cross_attention", "true", "false"));
     }
     let name = fields.activation_function.as_deref().unwrap_or("gelu_new");
-    let activation =
-        Activation::named(name).ok_or_else(|| unsupported(path, "activation_function", name, Activation::KNOWN))?;
+    let activation = Activation::named(name)
+        .ok_or_else(|| unsupported(path, "activation_function", name, Activation::KNOWN))?;
     Ok((activation, hidden))
 }
 
@@ -166,7 +166,13 @@ impl Gpt2 {
         x.f_layer_norm(norm.weight.size(), Some(&norm.weight), Some(&norm.bias), self.epsilon, false)
     }
 
-    fn attention(&self, layer: &Layer, x: &Tensor, batch: &Batch, cache: &Tensor) -> Result<Tensor, TchError> {
+    fn attention(
+        &self,
+        layer: &Layer,
+        x: &Tensor,
+        batch: &Batch,
+        cache: &Tensor,
+    ) -> Result<Tensor, TchError> {
         let width = dim(layer.heads.queries * layer.heads.size);
         let qkv = layer.qkv.forward(&self.normalise(x, &layer.attention_norm)?)?;
         batch.store(cache, &qkv.f_narrow(1, width, 2 * width)?)?;
@@ -201,9 +207,10 @@ impl Decoder for Gpt2 {
     }
 
     fn bytes(&self) -> usize {
-        let layers = self.layers.iter().map(|layer| {
-            layer.qkv.bytes() + layer.out.bytes() + layer.up.bytes() + layer.down.bytes()
-        });
+        let layers = self
+            .layers
+            .iter()
+            .map(|layer| layer.qkv.bytes() + layer.out.bytes() + layer.up.bytes() + layer.down.bytes());
         layers.sum::<usize>() + self.head.bytes()
     }
 }

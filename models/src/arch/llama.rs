@@ -61,11 +61,8 @@ pub(crate) fn build(
         .map(|index| layer(&config, &mut builder, &format!("{prefix}layers.{index}."), config.windows[index]))
         .collect::<Result<Vec<_>, _>>()?;
     let norm = builder.tensor(&format!("{prefix}norm.weight"), &[config.width])?;
-    let shared = Rows {
-        weight: format!("{prefix}embed_tokens.weight"),
-        outputs: config.vocab,
-        inputs: config.width,
-    };
+    let shared =
+        Rows { weight: format!("{prefix}embed_tokens.weight"), outputs: config.vocab, inputs: config.width };
     let head = builder.head("lm_head.weight", shared, &embedding)?;
     let parameters = builder.parameters();
     // Old exports hold the frequencies, which are computed here.
@@ -102,7 +99,8 @@ fn layer(
     let heads = config.heads;
     let (width, hidden) = (config.width, config.hidden);
     let (queries, keys) = (heads.queries * heads.size, heads.keys * heads.size);
-    let norm = |builder: &mut Builder<'_>, name: &str| builder.tensor(&format!("{at}{name}.weight"), &[width]);
+    let norm =
+        |builder: &mut Builder<'_>, name: &str| builder.tensor(&format!("{at}{name}.weight"), &[width]);
     let mut linear = |parts: &[(&str, usize)], inputs: usize, bias: bool| {
         let rows: Vec<Rows> = parts
             .iter()
@@ -185,9 +183,10 @@ impl Decoder for Llama {
     }
 
     fn bytes(&self) -> usize {
-        let layers = self.layers.iter().map(|layer| {
-            layer.qkv.bytes() + layer.out.bytes() + layer.gate_up.bytes() + layer.down.bytes()
-        });
+        let layers = self
+            .layers
+            .iter()
+            .map(|layer| layer.qkv.bytes() + layer.out.bytes() + layer.gate_up.bytes() + layer.down.bytes());
         layers.sum::<usize>() + self.head.bytes()
     }
 }

@@ -48,7 +48,13 @@ impl Arena {
     }
 
     /// Copies tokens `from..to` of one stretch to the same places of another.
-    pub(crate) fn copy(&self, source: Extent, target: Extent, from: usize, to: usize) -> Result<(), TchError> {
+    pub(crate) fn copy(
+        &self,
+        source: Extent,
+        target: Extent,
+        from: usize,
+        to: usize,
+    ) -> Result<(), TchError> {
         let tokens = dim(to - from);
         for layer in &self.layers {
             let old = layer.f_narrow(0, dim(source.start + from), tokens)?;

@@ -94,10 +94,7 @@ fn groups(
     device: Device,
 ) -> Result<Vec<Group>, TchError> {
     let beside = |a: &(Run, Extent), b: &(Run, Extent)| {
-        a.0.tokens == 1
-            && b.0.tokens == 1
-            && a.1.length == b.1.length
-            && a.1.start + a.1.length == b.1.start
+        a.0.tokens == 1 && b.0.tokens == 1 && a.1.length == b.1.length && a.1.start + a.1.length == b.1.start
     };
     let mut first = 0;
     let mut groups = Vec::new();
@@ -118,7 +115,15 @@ fn groups(
             })
             .collect::<Result<_, TchError>>()?;
         let (sequences, queries) = (group.len(), run.tokens);
-        groups.push(Group { first, sequences, queries, start: extent.start, stride: extent.length, length, masks });
+        groups.push(Group {
+            first,
+            sequences,
+            queries,
+            start: extent.start,
+            stride: extent.length,
+            length,
+            masks,
+        });
         first += sequences * queries;
     }
     Ok(groups)

@@ -60,9 +60,8 @@ impl Extents {
     /// A stretch of at least `tokens`, the lowest that is free.
     pub(crate) fn take(&mut self, tokens: usize) -> Option<Extent> {
         let wanted = order(tokens);
-        let (start, mut found) = (wanted..self.free.len())
-            .filter_map(|order| Some((*self.free[order].first()?, order)))
-            .min()?;
+        let (start, mut found) =
+            (wanted..self.free.len()).filter_map(|order| Some((*self.free[order].first()?, order))).min()?;
         self.free[found].remove(&start);
         while found > wanted {
             found -= 1;

@@ -44,7 +44,8 @@ impl DecoderModel {
             engine.logits(&whole[part.start..part.end], part.scored - part.start, &mut |first, logits| {
                 let (rows, _) = logits.size2()?;
                 let next = part.start + first + 1;
-                let targets: Vec<i64> = whole[next..next + size(rows)].iter().map(|token| i64::from(*token)).collect();
+                let targets: Vec<i64> =
+                    whole[next..next + size(rows)].iter().map(|token| i64::from(*token)).collect();
                 let targets = tch::Tensor::f_from_slice(&targets)?.f_unsqueeze(1)?;
                 let losses = logits.f_log_softmax(-1, Kind::Float)?.f_gather(1, &targets, false)?.f_neg()?;
                 let mut flat = vec![0f32; size(rows)];
@@ -74,7 +75,12 @@ impl LanguageModel for DecoderModel {
         let engine = self.engine.borrow();
         let (cache_used, cache_tokens) = engine.usage();
         let weight_bytes = engine.network().bytes();
-        Some(Memory { weight_bytes, cache_bytes_per_token: engine.bytes_per_token(), cache_tokens, cache_used })
+        Some(Memory {
+            weight_bytes,
+            cache_bytes_per_token: engine.bytes_per_token(),
+            cache_tokens,
+            cache_used,
+        })
     }
 
     fn open(&self, contexts: &[Vec<Token>]) -> Result<Box<dyn Session>, ModelError> {

@@ -22,16 +22,20 @@ pub(crate) fn plan(sequences: &Sequences, strict: bool) -> Vec<Run> {
     let pending = |single: bool| {
         sequences.iter().filter(move |(_, text)| text.pending() > 0 && (text.pending() == 1) == single)
     };
-    let mut runs: Vec<Run> =
-        pending(true).take(STEP_ROWS).map(|(id, text)| Run { id: *id, from: text.cached, tokens: 1 }).collect();
+    let mut runs: Vec<Run> = pending(true)
+        .take(STEP_ROWS)
+        .map(|(id, text)| Run { id: *id, from: text.cached, tokens: 1 })
+        .collect();
     let mut room = STEP_ROWS - runs.len();
     for (id, text) in pending(false) {
         if room == 0 {
             break;
         }
+        let have =
+            sequences.values().map(|other| other.shared(text, other.cached, strict)).max().unwrap_or(0);
         let better = |run: &Run| {
-            run.tokens > 1
-                && sequences[&run.id].shared(text, run.from + run.tokens, strict) >= text.cached + SHORTEST_PREFIX
+            let shared = || sequences[&run.id].shared(text, run.from + run.tokens, strict);
+            run.tokens > 1 && shared() >= have.max(text.cached) + SHORTEST_PREFIX
         };
         if runs.iter().any(better) {
             continue;

@@ -43,7 +43,12 @@ pub(crate) struct Counts {
 
 impl Engine {
     /// An engine whose cache holds `tokens`.
-    pub(crate) fn new(network: Box<dyn Decoder>, tokens: usize, kind: Kind, device: Device) -> Result<Self, TchError> {
+    pub(crate) fn new(
+        network: Box<dyn Decoder>,
+        tokens: usize,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Self, TchError> {
         let mut windows = network.shape().windows.clone();
         windows.sort_unstable();
         windows.dedup();
@@ -119,8 +124,15 @@ impl Engine {
     }
 
     /// What it has done so far.
+    #[cfg(test)]
     pub(crate) fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// Bytes that one token takes in the cache.
+    pub(crate) fn bytes_per_token(&self) -> usize {
+        let shape = self.network.shape();
+        shape.cache_width * shape.windows.len() * self.kind.elt_size_in_bytes()
     }
 
     /// Tokens of the cache that are taken, and all of them.
@@ -137,7 +149,8 @@ impl Engine {
         self.clock += 1;
         let runs = self.claim(&planned);
         // Rows of neighbouring stretches side by side, so that one attention call serves them.
-        let mut runs: Vec<_> = runs.into_iter().filter_map(|run| Some((run, self.sequences[&run.id].extent?))).collect();
+        let mut runs: Vec<_> =
+            runs.into_iter().filter_map(|run| Some((run, self.sequences[&run.id].extent?))).collect();
         runs.sort_by_key(|(run, extent)| (run.tokens > 1, extent.length, extent.start));
         if let Err(error) = self.run(&runs) {
             let error = ModelError::from(error);
@@ -211,7 +224,9 @@ impl Engine {
         let _guard = tch::no_grad_guard();
         let rows = (SCORED_LOGITS / self.network.shape().vocab).clamp(1, STEP_ROWS);
         let all = self.tokens(id).len();
-        while let Some(cached) = self.sequences.get(&id).map(|sequence| sequence.cached).filter(|cached| *cached < all) {
+        while let Some(cached) =
+            self.sequences.get(&id).map(|sequence| sequence.cached).filter(|cached| *cached < all)
+        {
             let run = Run { id, from: cached, tokens: rows.min(all - cached) };
             let extent = self.make_room(id, &[])?;
             let batch = Batch::new(&[(run, extent)], &self.sequences, &self.windows, self.kind, self.device)?;
@@ -222,7 +237,10 @@ impl Engine {
             let first = from.max(cached);
             if first < cached + run.tokens {
                 let wanted = hidden.f_narrow(0, dim(first - cached), dim(cached + run.tokens - first))?;
-                each(first, &self.network.logits(&wanted)?.f_to_kind(Kind::Float)?.f_to_device(Device::Cpu)?)?;
+                each(
+                    first,
+                    &self.network.logits(&wanted)?.f_to_kind(Kind::Float)?.f_to_device(Device::Cpu)?,
+                )?;
             }
         }
         Ok(())

@@ -17,8 +17,7 @@ pub(crate) enum Activation {
 
 impl Activation {
     /// Names that [`Activation::named`] knows.
-    pub(crate) const KNOWN: &'static str =
-        "silu, swish, gelu, gelu_new, gelu_fast, gelu_pytorch_tanh, relu";
+    pub(crate) const KNOWN: &'static str = "silu, swish, gelu, gelu_new, gelu_fast, gelu_pytorch_tanh, relu";
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name {

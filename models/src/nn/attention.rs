@@ -39,14 +39,24 @@ impl Heads {
         let parts = batch.groups.iter().map(|group| {
             let rows = q.f_narrow(0, dim(group.first), dim(group.rows()))?;
             let mask = group.mask(window);
-            if group.queries == 1 { self.step(group, cache, &rows, mask) } else { self.chunk(group, cache, &rows, mask) }
+            if group.queries == 1 {
+                self.step(group, cache, &rows, mask)
+            } else {
+                self.chunk(group, cache, &rows, mask)
+            }
         });
         let mut parts = parts.collect::<Result<Vec<_>, TchError>>()?;
         if parts.len() == 1 { Ok(parts.remove(0)) } else { Tensor::f_cat(&parts, 0) }
     }
 
     /// One query for each of many sequences.
-    fn step(&self, group: &Group, cache: &Tensor, q: &Tensor, mask: Option<&Tensor>) -> Result<Tensor, TchError> {
+    fn step(
+        &self,
+        group: &Group,
+        cache: &Tensor,
+        q: &Tensor,
+        mask: Option<&Tensor>,
+    ) -> Result<Tensor, TchError> {
         let (keys, size) = (dim(self.keys), dim(self.size));
         let sequences = dim(group.sequences);
         let q = q.f_unflatten(1, [keys, -1, size])?;
@@ -60,7 +70,13 @@ impl Heads {
     }
 
     /// Several queries of one sequence, each looking back from its own position.
-    fn chunk(&self, group: &Group, cache: &Tensor, q: &Tensor, mask: Option<&Tensor>) -> Result<Tensor, TchError> {
+    fn chunk(
+        &self,
+        group: &Group,
+        cache: &Tensor,
+        q: &Tensor,
+        mask: Option<&Tensor>,
+    ) -> Result<Tensor, TchError> {
         let (keys, size) = (dim(self.keys), dim(self.size));
         let shared = dim(self.queries / self.keys);
         let q = q.f_unflatten(1, [keys, shared, size])?.f_permute([1, 2, 0, 3])?;
@@ -85,8 +101,10 @@ fn dot_product(
     scale: f64,
 ) -> Result<Tensor, TchError> {
     if q.device() == Device::Cpu {
-        return Tensor::f_internal_scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, causal, mask, scale)
-            .map(|(mixed, _)| mixed);
+        return Tensor::f_internal_scaled_dot_product_flash_attention_for_cpu(
+            q, k, v, 0.0, causal, mask, scale,
+        )
+        .map(|(mixed, _)| mixed);
     }
     Tensor::f_scaled_dot_product_attention(q, k, v, mask, 0.0, causal, scale, false)
 }

@@ -7,12 +7,11 @@
 mod config;
 mod frequencies;
 
-
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::torch::dim;
 
-pub(crate) use config::{RopeConfig, RopeFields, Scaling};
+pub(crate) use config::{RopeConfig, RopeFields};
 
 /// See the module.
 #[derive(Debug, Clone)]

@@ -99,7 +99,14 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(limits: ReplicaLimits) -> Self {
-        Self { limits, reserved: Arc::default(), state: Mutex::default(), wake: Condvar::new(), guard: Condvar::new(), lost: watch::Sender::new(0) }
+        Self {
+            limits,
+            reserved: Arc::default(),
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            guard: Condvar::new(),
+            lost: watch::Sender::new(0),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -199,7 +206,8 @@ impl Queue {
             if busy >= limit {
                 break;
             }
-            let (next, _) = self.guard.wait_timeout(state, limit - busy).unwrap_or_else(PoisonError::into_inner);
+            let (next, _) =
+                self.guard.wait_timeout(state, limit - busy).unwrap_or_else(PoisonError::into_inner);
             state = next;
         }
         state.term += 1;

@@ -11,8 +11,13 @@ use std::task::{Context, Poll, Waker};
 use super::*;
 use crate::Session;
 
-const LIMITS: ReplicaLimits =
-    ReplicaLimits { waiting_tokens: 10, waiting_requests: 3, session_tokens: 24, retry_after_ms: 7, hang_after_ms: 600_000 };
+const LIMITS: ReplicaLimits = ReplicaLimits {
+    waiting_tokens: 10,
+    waiting_requests: 3,
+    session_tokens: 24,
+    retry_after_ms: 7,
+    hang_after_ms: 600_000,
+};
 
 /// What the fake does with a token.
 const PANIC: Token = 13;

@@ -41,7 +41,8 @@ pub(super) fn run(
     let info = model.info().clone();
     let queue = Arc::clone(queue);
     // Numbers of sessions never meet those of another term.
-    let mut worker = Worker { queue, term, model, sessions: HashMap::new(), running: Vec::new(), next: term << 48 };
+    let mut worker =
+        Worker { queue, term, model, sessions: HashMap::new(), running: Vec::new(), next: term << 48 };
     if started.is_some_and(|started| started.send(Ok(info)).is_err()) {
         return;
     }
@@ -107,13 +108,15 @@ impl Worker {
 
     fn begin(&mut self, request: Request) -> Result<(), Poisoned> {
         match request {
-            Request::Open { contexts, reservation, reply, .. } => match guarded(|| self.model.begin(&contexts)) {
-                Ok(session) => {
-                    self.running.push(Running::Open { session, reservation, reply });
-                    self.settle()
+            Request::Open { contexts, reservation, reply, .. } => {
+                match guarded(|| self.model.begin(&contexts)) {
+                    Ok(session) => {
+                        self.running.push(Running::Open { session, reservation, reply });
+                        self.settle()
+                    }
+                    Err(error) => self.answer(reply, Err(error.into())),
                 }
-                Err(error) => self.answer(reply, Err(error.into())),
-            },
+            }
             Request::Advance { id, tokens, reply, .. } => match self.begin_advance(id, &tokens) {
                 Ok(()) => {
                     self.running.push(Running::Advance { id, reply });
@@ -189,7 +192,12 @@ impl Worker {
         Ok(())
     }
 
-    fn keep(&mut self, session: Box<dyn Session>, documents: usize, reservation: Reservation) -> SessionHandle {
+    fn keep(
+        &mut self,
+        session: Box<dyn Session>,
+        documents: usize,
+        reservation: Reservation,
+    ) -> SessionHandle {
         let id = self.next;
         self.next += 1;
         self.sessions.insert(id, session);

@@ -134,7 +134,9 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
     for subject in &subjects {
         match subject {
             Subject::Ours(_) => {}
-            Subject::Other(other) => notes.extend(other.fault().map(|fault| format!("{}: {fault}", other.name()))),
+            Subject::Other(other) => {
+                notes.extend(other.fault().map(|fault| format!("{}: {fault}", other.name())))
+            }
         }
     }
     if !args.json {

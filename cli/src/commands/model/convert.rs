@@ -37,7 +37,10 @@ pub(crate) struct ConvertArgs {
 
 pub(super) fn run(args: &ConvertArgs) -> Result<()> {
     if args.model.extension().is_none_or(|extension| extension != "gguf") {
-        bail!("{}: convert reads .gguf files; a Hugging Face folder is loaded as it is", args.model.display());
+        bail!(
+            "{}: convert reads .gguf files; a Hugging Face folder is loaded as it is",
+            args.model.display()
+        );
     }
     let float = match args.dtype {
         Type::F32 => Float::F32,

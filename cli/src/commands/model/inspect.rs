@@ -11,7 +11,7 @@ use crate::output;
 
 #[derive(Args, Debug)]
 pub(crate) struct InspectArgs {
-    /// The model file
+    /// A Hugging Face folder or a model file
     model: PathBuf,
     /// Print one JSON object
     #[arg(long)]
@@ -34,8 +34,15 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
         found.file_bytes,
         hex::encode(info.digest)
     ))?;
+    if let Some(memory) = found.memory {
+        output::line(format_args!("weights       {} bytes read by each step", memory.weight_bytes))?;
+        output::line(format_args!(
+            "cache         {} tokens of {} bytes",
+            memory.cache_tokens, memory.cache_bytes_per_token
+        ))?;
+    }
     for tensor in &found.tensors {
-        output::line(format_args!("  {:32} {:?}", tensor.name, tensor.shape))?;
+        output::line(format_args!("  {:48} {:5} {:?}", tensor.name, tensor.dtype, tensor.shape))?;
     }
     if !found.card.is_null() {
         output::line(format_args!("card          {}", serde_json::to_string_pretty(&found.card)?))?;

@@ -49,7 +49,6 @@ pub(crate) struct LlamaConfig {
     pub(super) width: usize,
     pub(super) hidden: usize,
     pub(super) layers: usize,
-    pub(super) context: usize,
     pub(super) heads: Heads,
     pub(super) rope: RopeConfig,
     pub(super) epsilon: f64,
@@ -73,15 +72,14 @@ impl LlamaConfig {
         });
         bounded(path, "max_position_embeddings", context, 1, MAX_CONTEXT)?;
         let name = fields.hidden_act.as_deref().unwrap_or("silu");
-        let activation =
-            Activation::named(name).ok_or_else(|| unsupported(path, "hidden_act", name, Activation::KNOWN))?;
+        let activation = Activation::named(name)
+            .ok_or_else(|| unsupported(path, "hidden_act", name, Activation::KNOWN))?;
         let llama_bias = |bias: Option<bool>| family == Family::Llama && bias.unwrap_or(false);
         Ok(Self {
             vocab: fields.vocab_size,
             width: fields.hidden_size,
             hidden: fields.intermediate_size,
             layers: fields.num_hidden_layers,
-            context,
             heads,
             rope: RopeConfig::read(path, &fields.rope, heads.size, context)?,
             epsilon: fields.rms_norm_eps.unwrap_or(1e-6),
@@ -114,13 +112,21 @@ fn heads(path: &Path, family: Family, fields: &Fields) -> Result<Heads, ModelErr
         return Err(crate::files::corrupt(path, reason));
     }
     if !size.is_multiple_of(2) {
-        return Err(crate::files::corrupt(path, format!("`head_dim` {size} is odd: it cannot be rotated in pairs")));
+        return Err(crate::files::corrupt(
+            path,
+            format!("`head_dim` {size} is odd: it cannot be rotated in pairs"),
+        ));
     }
     Ok(Heads { queries, keys, size, scale: (size as f64).powf(-0.5) })
 }
 
 /// How far each layer looks back.
-fn windows(path: &Path, family: Family, fields: &Fields, value: &Value) -> Result<Vec<Option<usize>>, ModelError> {
+fn windows(
+    path: &Path,
+    family: Family,
+    fields: &Fields,
+    value: &Value,
+) -> Result<Vec<Option<usize>>, ModelError> {
     let layers = fields.num_hidden_layers;
     // Absent and null differ: transformers' default stands for the one, the other switches the window off.
     let window = match value.get("sliding_window") {

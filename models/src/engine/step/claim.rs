@@ -58,12 +58,19 @@ impl Engine {
     /// Moves a text to a longer stretch.
     fn grow(&mut self, id: SequenceId, tokens: usize, kept: &[SequenceId]) -> Result<Extent, ModelError> {
         let longest = super::Extents::longest(self.extents.capacity());
-        let wanted = (tokens + HEADROOM).min(longest.max(tokens));
+        let mut wanted = (tokens + HEADROOM).min(longest.max(tokens));
         let extent = loop {
             if let Some(extent) = self.extents.take(wanted) {
                 break extent;
             }
-            let idle = |other: SequenceId, sequence: &Sequence| other != id && !kept.contains(&other) && sequence.extent.is_some();
+            // Nobody gives way for headroom.
+            if wanted > tokens {
+                wanted = tokens;
+                continue;
+            }
+            let idle = |other: SequenceId, sequence: &Sequence| {
+                other != id && !kept.contains(&other) && sequence.extent.is_some()
+            };
             if !self.evict_where(idle) {
                 // Its own old stretch may be what is in the way.
                 let own = self.sequences.get_mut(&id).and_then(|sequence| {
@@ -97,7 +104,9 @@ impl Engine {
             .sequences
             .iter()
             .filter(|(other, _)| **other != id)
-            .filter_map(|(_, other)| Some((other.shared(text, other.cached.min(most), strict), other.extent?)))
+            .filter_map(|(_, other)| {
+                Some((other.shared(text, other.cached.min(most), strict), other.extent?))
+            })
             .max_by_key(|(shared, _)| *shared);
         let Some((shared, source)) = longest else { return Ok(()) };
         let cached = text.cached;

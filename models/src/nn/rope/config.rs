@@ -102,8 +102,14 @@ struct Parameters {
 
 impl RopeConfig {
     /// Reads a configuration for heads of `dim` numbers and a network made for `positions`.
-    pub(crate) fn read(path: &Path, fields: &RopeFields, dim: usize, positions: usize) -> Result<Self, ModelError> {
-        let given = fields.rope_scaling.as_ref().or(fields.rope_parameters.as_ref()).cloned().unwrap_or_default();
+    pub(crate) fn read(
+        path: &Path,
+        fields: &RopeFields,
+        dim: usize,
+        positions: usize,
+    ) -> Result<Self, ModelError> {
+        let given =
+            fields.rope_scaling.as_ref().or(fields.rope_parameters.as_ref()).cloned().unwrap_or_default();
         let partial = given.partial_rotary_factor.or(fields.partial_rotary_factor).unwrap_or(1.0);
         if partial != 1.0 {
             return Err(unsupported(path, "partial_rotary_factor", &partial.to_string(), "1.0"));
@@ -147,7 +153,7 @@ impl Reader<'_> {
             "linear" => Scaling::Linear { factor: self.positive("factor", given.factor)? },
             "dynamic" => Scaling::Dynamic { factor: self.positive("factor", given.factor)? },
             "yarn" => Scaling::Yarn(Yarn {
-                factor: given.factor.unwrap_or(self.positions as f64 / self.original()),
+                factor: given.factor.unwrap_or_else(|| self.positions as f64 / self.original()),
                 original: self.original(),
                 // 0 counts as absent, as in Python's `or`.
                 beta_fast: given.beta_fast.filter(|beta| *beta != 0.0).unwrap_or(32.0),
@@ -167,7 +173,7 @@ impl Reader<'_> {
                 short: self.factors("short_factor", given.short_factor.as_ref(), dim)?,
                 long: self.factors("long_factor", given.long_factor.as_ref(), dim)?,
                 original: self.original(),
-                factor: given.factor.unwrap_or(self.positions as f64 / self.original()),
+                factor: given.factor.unwrap_or_else(|| self.positions as f64 / self.original()),
                 attention_factor: given.attention_factor,
             }),
             other => return Err(unsupported(self.path, "rope_type", other, KNOWN)),
@@ -193,7 +199,9 @@ impl Reader<'_> {
         values
             .filter(|values| values.len() == dim / 2 && values.iter().all(|value| *value > 0.0))
             .cloned()
-            .ok_or_else(|| files::corrupt(self.path, format!("rotary `{field}` must have {} numbers above 0", dim / 2)))
+            .ok_or_else(|| {
+                files::corrupt(self.path, format!("rotary `{field}` must have {} numbers above 0", dim / 2))
+            })
     }
 }
 

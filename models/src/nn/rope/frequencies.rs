@@ -47,9 +47,7 @@ fn stretched(config: &RopeConfig, factor: f64, span: usize) -> f64 {
 /// Low frequencies are divided, high ones kept, those between mixed.
 fn interpolated(config: &RopeConfig, yarn: &Yarn) -> Vec<f32> {
     let dim = config.dim as f64;
-    let pair_of = |rotations: f64| {
-        dim * (yarn.original / (rotations * TAU)).ln() / (2.0 * config.base.ln())
-    };
+    let pair_of = |rotations: f64| dim * (yarn.original / (rotations * TAU)).ln() / (2.0 * config.base.ln());
     let (mut low, mut high) = (pair_of(yarn.beta_fast), pair_of(yarn.beta_slow));
     if yarn.truncate {
         (low, high) = (low.floor(), high.ceil());
@@ -89,5 +87,9 @@ fn smoothed(config: &RopeConfig, llama: &Llama3) -> Vec<f32> {
 
 fn divided(config: &RopeConfig, long: &LongRope, span: usize) -> Vec<f32> {
     let factors = if span as f64 > long.original { &long.long } else { &long.short };
-    powers(config.base, config.dim).iter().zip(factors).map(|(power, factor)| 1.0 / (factor * power)).collect()
+    powers(config.base, config.dim)
+        .iter()
+        .zip(factors)
+        .map(|(power, factor)| 1.0 / (factor * power))
+        .collect()
 }

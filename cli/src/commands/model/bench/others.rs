@@ -98,7 +98,8 @@ impl Other {
         let sent = self.requests.write_all(request.as_bytes()).and_then(|()| self.requests.flush());
         let answer = sent.ok().and_then(|()| self.answer());
         if answer.is_none() {
-            let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+            let status =
+                self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
             self.fault = Some(format!("died at `{}` ({status})", request.trim()));
         }
         answer.and_then(|answer| answer.parse().ok())

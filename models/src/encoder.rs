@@ -1,0 +1,182 @@
+//! Text encoders: one vector for a text, for search and comparison.
+//!
+//! BERT and its distillations (MiniLM) in a Hugging Face folder, pooled and normalised as the files of
+//! sentence-transformers beside it say: mean over the tokens unless `1_Pooling/config.json` asks for the first one, and
+//! unit length if `modules.json` lists `Normalize` or is not there. Invariant: a text's vector does not depend on the
+//! other texts of its batch beyond floating-point noise (padding is hidden from attention and left out of the mean).
+
+mod bert;
+mod pooling;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+use crate::arch::{self, config};
+use crate::torch::{dim, size};
+use crate::weights::safetensors::SafeTensorsSource;
+use crate::weights::{Builder, Target};
+use crate::{Dtype, LoadOptions, ModelError, Token, Tokenizer, files};
+use bert::Bert;
+use pooling::Pooling;
+
+/// Largest `config.json` to read.
+const MAX_CONFIG_BYTES: u64 = 4 << 20;
+/// Tokens in one pass: bounds its activations.
+const TOKENS_PER_PASS: usize = 8192;
+
+/// An encoder with its weights. Belongs to the thread that loaded it.
+#[derive(Debug)]
+pub struct Encoder {
+    network: Bert,
+    pooling: Pooling,
+    tokenizer: Option<Tokenizer>,
+    name: String,
+}
+
+impl Encoder {
+    /// Whether a folder holds an encoder, by its `config.json`.
+    #[must_use]
+    pub fn is_encoder(folder: &Path) -> bool {
+        let path = folder.join("config.json");
+        let config =
+            files::read(&path, MAX_CONFIG_BYTES).ok().and_then(|text| serde_json::from_slice(&text).ok());
+        config
+            .and_then(|config: Value| arch::model_type(&path, &config).ok())
+            .is_some_and(|kind| kind == "bert")
+    }
+
+    /// Loads a folder. Computes in f32, or in bf16 where the options ask for it.
+    ///
+    /// # Errors
+    /// What is wrong with the folder, by file, field or tensor.
+    pub fn load(folder: &Path, options: &LoadOptions) -> Result<Self, ModelError> {
+        crate::torch::prepare(options.threads);
+        let path = folder.join("config.json");
+        let text = files::read(&path, MAX_CONFIG_BYTES)?;
+        let parsed: Value =
+            serde_json::from_slice(&text).map_err(|error| files::corrupt(&path, error.to_string()))?;
+        let kind = arch::model_type(&path, &parsed)?;
+        if kind != "bert" {
+            return Err(config::unsupported(&path, "model_type", &kind, "bert (as an encoder)"));
+        }
+        let dtype = if options.dtype == Dtype::Bf16 { Dtype::Bf16 } else { Dtype::F32 };
+        let mut source = SafeTensorsSource::open(folder, options.max_file_bytes)?;
+        let target = Target::new(dtype, Device::Cpu);
+        let network = bert::build(&path, &parsed, Builder::new(&mut source, target))?;
+        let has_tokenizer = folder.join("tokenizer.json").exists();
+        let tokenizer = has_tokenizer.then(|| Tokenizer::from_folder(folder)).transpose();
+        let tokenizer = tokenizer.map_err(|error| files::corrupt(folder, error.to_string()))?;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { network, pooling: Pooling::read(folder)?, tokenizer, name })
+    }
+
+    /// Name of its folder.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Numbers in a vector.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.network.width()
+    }
+
+    /// Most tokens that a text may have; what is longer is cut at the end.
+    #[must_use]
+    pub fn context(&self) -> usize {
+        self.pooling.most_tokens.unwrap_or(usize::MAX).min(self.network.positions())
+    }
+
+    /// How text becomes tokens, where the folder says so.
+    #[must_use]
+    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+        self.tokenizer.as_ref()
+    }
+
+    /// One vector a text.
+    ///
+    /// # Errors
+    /// A folder without `tokenizer.json`, a text that is too long to encode, or a failure of the engine.
+    pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
+        let Some(tokenizer) = &self.tokenizer else {
+            let reason = "this encoder came without tokenizer.json; give tokens".into();
+            return Err(ModelError::Config { field: "text", reason });
+        };
+        let encode = |text: &&str| {
+            let mut tokens = tokenizer
+                .encode(text, true)
+                .map_err(|error| ModelError::Config { field: "text", reason: error.to_string() })?;
+            // The token that ends a text stays at its end.
+            if let Some(last) = tokens.last().copied().filter(|_| tokens.len() > self.context()) {
+                tokens.truncate(self.context() - 1);
+                tokens.push(last);
+            }
+            Ok(tokens)
+        };
+        self.embed(&texts.iter().map(encode).collect::<Result<Vec<_>, ModelError>>()?)
+    }
+
+    /// One vector for each text of tokens, special ones included.
+    ///
+    /// # Errors
+    /// An empty text, one beyond [`Encoder::context`], a token outside the vocabulary, or a failure of the engine.
+    pub fn embed(&self, texts: &[Vec<Token>]) -> Result<Vec<Vec<f32>>, ModelError> {
+        self.check(texts)?;
+        let _guard = tch::no_grad_guard();
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        // Like lengths together, so that little is padding.
+        order.sort_by_key(|index| texts[*index].len());
+        let mut vectors = vec![Vec::new(); texts.len()];
+        let mut rest = order.as_slice();
+        while let Some(longest) = rest.last().map(|index| texts[*index].len()) {
+            let (before, group) =
+                rest.split_at(rest.len().saturating_sub((TOKENS_PER_PASS / longest).max(1)));
+            let rows: Vec<&[Token]> = group.iter().map(|index| texts[*index].as_slice()).collect();
+            for (index, vector) in group.iter().zip(self.pass(&rows, longest)?) {
+                vectors[*index] = vector;
+            }
+            rest = before;
+        }
+        Ok(vectors)
+    }
+
+    fn check(&self, texts: &[Vec<Token>]) -> Result<(), ModelError> {
+        let (most, vocab) = (self.context(), self.network.vocab());
+        for text in texts {
+            if text.is_empty() || text.len() > most {
+                let reason = format!("a text of {} tokens; between 1 and {most} can be encoded", text.len());
+                return Err(ModelError::Config { field: "tokens", reason });
+            }
+            if let Some(token) = text.iter().find(|token| **token as usize >= vocab) {
+                return Err(ModelError::Token {
+                    token: *token,
+                    vocab: u32::try_from(vocab).unwrap_or(u32::MAX),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn pass(&self, rows: &[&[Token]], longest: usize) -> Result<Vec<Vec<f32>>, ModelError> {
+        let ids = crate::torch::ids(rows, longest)?;
+        let lengths: Vec<i64> = rows.iter().map(|row| dim(row.len())).collect();
+        let lengths = Tensor::f_from_slice(&lengths)?.f_unsqueeze(1)?;
+        let real = Tensor::f_arange(dim(longest), (Kind::Int64, Device::Cpu))?.f_lt_tensor(&lengths)?;
+        let hidden = self.network.hidden(&ids, &real)?.f_to_kind(Kind::Float)?;
+        let pooled = self.pooling.apply(&hidden, &real.f_to_kind(Kind::Float)?)?.f_contiguous()?;
+        let width = size(pooled.size2()?.1);
+        let mut flat = vec![0f32; rows.len() * width];
+        let count = flat.len();
+        pooled.f_view([dim(count)])?.f_copy_data(&mut flat, count)?;
+        if flat.iter().any(|value| !value.is_finite()) {
+            return Err(ModelError::Engine("the encoder answered with NaN".into()));
+        }
+        Ok(flat.chunks(width.max(1)).map(<[f32]>::to_vec).collect())
+    }
+}
