@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{EpochOutput, Error, epoch};
-use format::{Case, Permits, Sequence};
+use format::{Case, Kind, Permits, Sequence};
 
 /// The kinds of case that have epochs to run.
 pub const KINDS: [&str; 3] = ["epoch_sequence", "epoch_generated", "validator_permits"];
@@ -59,6 +59,16 @@ pub enum CaseError {
         /// The largest number allowed.
         max: u64,
     },
+    /// A matrix of a state is none.
+    #[error("step {step:?}, {matrix}: {source}")]
+    Rows {
+        /// Label of the step.
+        step: String,
+        /// `weights` or `bonds`.
+        matrix: &'static str,
+        /// Why.
+        source: Error,
+    },
     /// The epoch refused its input.
     #[error("step {step:?}: {source}")]
     Epoch {
@@ -77,17 +87,19 @@ pub enum CaseError {
 /// # Errors
 /// See [`CaseError`].
 pub fn run_case(json: &str) -> Result<Value, CaseError> {
-    let case: Case = serde_json::from_str(json)?;
-    match case.kind.as_str() {
-        "epoch_sequence" => run_sequence(&inputs(case.inputs)?),
-        "epoch_generated" => generator::run(&inputs(case.inputs)?),
-        "validator_permits" => run_permits(&inputs(case.inputs)?),
-        _ => Err(CaseError::Kind { kind: case.kind }),
+    let Kind { kind } = serde_json::from_str(json)?;
+    match kind.as_str() {
+        "epoch_sequence" => run_sequence(&inputs(json)?),
+        "epoch_generated" => generator::run(&inputs(json)?),
+        "validator_permits" => run_permits(&inputs(json)?),
+        _ => Err(CaseError::Kind { kind }),
     }
 }
 
-fn inputs<T: DeserializeOwned>(value: Value) -> Result<T, CaseError> {
-    Ok(serde_json::from_value(value)?)
+/// From the text rather than from parsed JSON: its errors name the line.
+fn inputs<T: DeserializeOwned>(json: &str) -> Result<T, CaseError> {
+    let Case { inputs } = serde_json::from_str(json)?;
+    Ok(inputs)
 }
 
 fn run_sequence(sequence: &Sequence) -> Result<Value, CaseError> {

@@ -13,11 +13,16 @@ use crate::{EpochInput, LiquidAlpha, Neuron, Params, SparseRows};
 /// Sparse rows as the format writes them.
 pub(super) type Rows = Vec<Vec<(u16, u16)>>;
 
-/// A file.
+/// What a file is.
 #[derive(Deserialize)]
-pub(super) struct Case {
+pub(super) struct Kind {
     pub(super) kind: String,
-    pub(super) inputs: Value,
+}
+
+/// A file of a known kind.
+#[derive(Deserialize)]
+pub(super) struct Case<T> {
+    pub(super) inputs: T,
 }
 
 /// `inputs` of an `epoch_sequence`.
@@ -145,8 +150,8 @@ impl Step {
             tempo,
             owner_uid: params.owner_uid,
             neurons,
-            weights: rows(&self.label, n, &state.weights)?,
-            bonds: rows(&self.label, n, &state.bonds)?,
+            weights: rows(&self.label, "weights", n, &state.weights)?,
+            bonds: rows(&self.label, "bonds", n, &state.bonds)?,
             emission: params.emission,
         })
     }
@@ -189,9 +194,12 @@ impl State {
 }
 
 /// Rows of a state, in any order.
-pub(super) fn rows(step: &str, n: usize, rows: &Rows) -> Result<SparseRows, CaseError> {
-    SparseRows::from_unsorted(n, rows.clone())
-        .map_err(|source| CaseError::Epoch { step: step.to_owned(), source })
+pub(super) fn rows(step: &str, matrix: &'static str, n: usize, rows: &Rows) -> Result<SparseRows, CaseError> {
+    SparseRows::from_unsorted(n, rows.clone()).map_err(|source| CaseError::Rows {
+        step: step.to_owned(),
+        matrix,
+        source,
+    })
 }
 
 /// `inputs` of `validator_permits`.
@@ -213,7 +221,7 @@ impl PermitCase {
     /// An epoch without weights over `stakes`.
     pub(super) fn to_input(&self, label: &str, stakes: &[u64]) -> Result<(Params, EpochInput), CaseError> {
         let n = stakes.len();
-        let empty = || rows(label, n, &vec![Vec::new(); n]);
+        let empty = |matrix| rows(label, matrix, n, &vec![Vec::new(); n]);
         let neuron = |&stake: &u64| Neuron { stake, ..Neuron::default() };
         let params = Params {
             max_allowed_validators: self.max_validators,
@@ -226,8 +234,8 @@ impl PermitCase {
             tempo: 1,
             owner_uid: None,
             neurons: stakes.iter().map(neuron).collect(),
-            weights: empty()?,
-            bonds: empty()?,
+            weights: empty("weights")?,
+            bonds: empty("bonds")?,
             emission: crate::emission::INITIAL_BLOCK_EMISSION,
         };
         Ok((params, input))

@@ -91,8 +91,8 @@ impl Generated {
             tempo: self.tempo,
             owner_uid: self.params.owner_uid,
             neurons,
-            weights: rows("permits", n, &vec![Vec::new(); n])?,
-            bonds: rows("permits", n, &vec![Vec::new(); n])?,
+            weights: rows("permits", "weights", n, &vec![Vec::new(); n])?,
+            bonds: rows("permits", "bonds", n, &vec![Vec::new(); n])?,
             emission: self.params.emission,
         })
     }
@@ -102,6 +102,6 @@ impl Generated {
         let Generator { n, validators, .. } = self.generator;
         let row: Vec<(u16, u16)> = (validators..n).map(|uid| (uid, u16::MAX)).collect();
         let all = (0..n).map(|uid| if uid < validators { row.clone() } else { Vec::new() }).collect();
-        rows(label, usize::from(n), &all)
+        rows(label, "weights", usize::from(n), &all)
     }
 }

@@ -62,6 +62,9 @@ fn broken_cases_say_what_is_wrong() {
     assert!(message(&changed(&format!("{state}/permits"), json!([true]))).contains("permits has 1"));
     let duplicate = json!([[[1, 5], [1, 6]], [], []]);
     assert!(message(&changed(&format!("{state}/weights"), duplicate)).contains("after uid 1"));
+    let stranger = json!([[], [], [[3, 1]]]);
+    assert!(message(&changed(&format!("{state}/bonds"), stranger)).starts_with("step \"one\", bonds: row 2"));
     assert!(message(&changed(&format!("{state}/stakes/0"), json!(-1))).contains("format"));
-    assert!(message(&changed("/inputs/params/kappa", json!(65_536))).contains("format"));
+    let kappa = message(&changed("/inputs/params/kappa", json!(65_536)));
+    assert!(kappa.contains("65536") && kappa.contains("line 1"), "{kappa}");
 }
