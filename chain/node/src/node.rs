@@ -102,6 +102,12 @@ impl Node {
         local(&self.listener)
     }
 
+    /// The chain that this node keeps: for programs that hold a node within them.
+    #[must_use]
+    pub const fn executor(&self) -> &Executor {
+        &self.executor
+    }
+
     /// Where the metrics are, if anywhere.
     pub fn metrics_address(&self) -> Result<Option<SocketAddr>, NodeError> {
         self.metrics_listener.as_ref().map(local).transpose()

@@ -176,7 +176,7 @@ impl Net {
                 let place = usize::try_from(height - 1).unwrap();
                 match chain.get(place) {
                     Some(other) => {
-                        assert_eq!(*other, id, "node {index} has another block at height {height}")
+                        assert_eq!(*other, id, "node {index} has another block at height {height}");
                     }
                     None => chain.push(id),
                 }

@@ -132,7 +132,7 @@ fn a_stream_must_carry_what_it_says() {
     foreign.block.header.proposer = key(9).public();
     let proposer = foreign.proposer;
     let sent = Streams::new(1).split(&foreign, &hand(&proposer));
-    assert!(garbage(&feed(&mut parts(), sent.clone(), now(4))));
+    assert!(garbage(&feed(&mut parts(), sent, now(4))));
     // Proposed again because of an earlier round, it may be another's.
     let again = Candidate { pol_round: Some(0), ..foreign };
     let sent = Streams::new(1).split(&again, &hand(&proposer));
