@@ -46,6 +46,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
                 let (ok, Ok(message) | Err(message)) = (outcome.is_ok(), outcome);
                 output::json_line(&serde_json::json!({ "check": name, "ok": ok, "message": message }))?;
             }
+            // An address stands in the message already.
+            Err(advice) if !args.addresses.is_empty() && advice.contains(&name) => {
+                healthy = false;
+                output::line(format_args!("FAIL  {advice}"))?;
+            }
             Ok(found) => output::line(format_args!("ok    {name:10} {found}"))?,
             Err(advice) => {
                 healthy = false;

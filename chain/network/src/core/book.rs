@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use libp2p::{Multiaddr, PeerId};
 use serde::{Deserialize, Serialize};
 
-use super::address::is_acceptable;
+use super::address::{is_acceptable, without_peer};
 
 /// Most peers in the book: a few thousand bytes each at worst, and far more than a node connects to.
 pub const MAX_PEERS: usize = 1_024;
@@ -94,6 +94,7 @@ impl Book {
 
     /// An address of `peer` that somebody told. False if it is not worth keeping.
     pub fn add(&mut self, peer: PeerId, address: Multiaddr) -> bool {
+        let address = without_peer(&address);
         is_acceptable(&address, self.private_allowed) && self.insert(peer, address, false)
     }
 

@@ -210,10 +210,12 @@ fn system_error(error: &io::Error) -> Option<io::ErrorKind> {
 }
 
 fn everything(error: &io::Error) -> String {
-    let mut words = error.to_string();
+    // The transports put each attempt on a line of its own, under a heading.
+    let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut words = one_line(error.to_string()).replace("Multiple dial errors occurred: - ", "");
     let mut cause = error.source();
     while let Some(error) = cause {
-        let more = error.to_string();
+        let more = one_line(error.to_string());
         if !words.contains(&more) {
             words = format!("{words}: {more}");
         }

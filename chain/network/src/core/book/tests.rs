@@ -72,6 +72,9 @@ fn the_address_that_worked_comes_first_and_cannot_be_pushed_out() {
     book.connected(&peer(1), Some(&address(5)), 1);
     assert_eq!(book.get(&peer(1)).unwrap().addresses[0], address(5));
     assert!(!book.add(peer(1), address(99)));
+    let named = format!("{}/p2p/{}", address(5), peer(1)).parse().unwrap();
+    assert!(book.add(peer(1), named), "it is there already, without the name");
+    assert_eq!(book.get(&peer(1)).unwrap().addresses.len(), MAX_ADDRESSES);
     assert!(!book.add(peer(1), "/ip4/127.0.0.1/tcp/1".parse().unwrap()));
     let long = format!("/dns4/{}.example.org/tcp/1", "a".repeat(MAX_ADDRESS_BYTES));
     assert!(!book.add(peer(2), long.parse().unwrap()));
