@@ -40,7 +40,7 @@ pub(crate) trait Decoder {
     /// What the engine must know.
     fn shape(&self) -> &Shape;
 
-    /// Runs the rows of a batch, adds their keys and values to the cache, gives the last hidden state of each.
+    /// Runs the rows of a batch, adds their keys and values to the cache, gives the last hidden state of those wanted.
     fn hidden(&self, batch: &Batch, arena: &Arena) -> Result<Tensor, TchError>;
 
     /// Scores over the vocabulary for rows of hidden states.

@@ -176,7 +176,7 @@ impl Gpt2 {
         let width = dim(layer.heads.queries * layer.heads.size);
         let qkv = layer.qkv.forward(&self.normalise(x, &layer.attention_norm)?)?;
         batch.store(cache, &qkv.f_narrow(1, width, 2 * width)?)?;
-        layer.out.forward(&layer.heads.attend(batch, cache, &qkv.f_narrow(1, 0, width)?, None)?)
+        layer.heads.attend(batch, cache, &qkv.f_narrow(1, 0, width)?, None)
     }
 }
 
@@ -190,8 +190,12 @@ impl Decoder for Gpt2 {
         let places = Tensor::f_from_slice(&places)?.f_to_device(self.positions.device())?;
         let mut x = Tensor::f_embedding(&self.embedding, &batch.ids, -1, false, false)?;
         x = x.f_add(&Tensor::f_embedding(&self.positions, &places, -1, false, false)?)?;
-        for (layer, cache) in self.layers.iter().zip(arena.layers()) {
-            x = x.f_add(&self.attention(layer, &x, batch, cache)?)?;
+        for (index, (layer, cache)) in self.layers.iter().zip(arena.layers()).enumerate() {
+            let mut mixed = self.attention(layer, &x, batch, cache)?;
+            if index + 1 == self.layers.len() {
+                (x, mixed) = (batch.wanted(x)?, batch.wanted(mixed)?);
+            }
+            x = x.f_add(&layer.out.forward(&mixed)?)?;
             let up = layer.up.forward(&self.normalise(&x, &layer.feed_norm)?)?;
             x = x.f_add(&layer.down.forward(&self.activation.apply(up)?)?)?;
         }

@@ -145,8 +145,7 @@ impl Llama {
         let turned = qkv.f_narrow(1, 0, (queries + keys) * size)?;
         angles.rotate(&mut turned.f_unflatten(1, [queries + keys, size])?)?;
         batch.store(cache, &qkv.f_narrow(1, queries * size, 2 * keys * size)?)?;
-        let mixed = self.heads.attend(batch, cache, &qkv.f_narrow(1, 0, queries * size)?, layer.window)?;
-        layer.out.forward(&mixed)
+        self.heads.attend(batch, cache, &qkv.f_narrow(1, 0, queries * size)?, layer.window)
     }
 
     fn feed_forward(&self, layer: &Layer, x: &Tensor) -> Result<Tensor, TchError> {
@@ -165,9 +164,12 @@ impl Decoder for Llama {
         let (kind, device) = (self.embedding.kind(), self.embedding.device());
         let angles = self.rope.angles(&batch.positions, &batch.spans, kind, device)?;
         let mut x = Tensor::f_embedding(&self.embedding, &batch.ids, -1, false, false)?;
-        for (layer, cache) in self.layers.iter().zip(arena.layers()) {
-            let mixed = self.attention(layer, &x, &angles, batch, cache)?;
-            x = x.f_add(&mixed)?;
+        for (index, (layer, cache)) in self.layers.iter().zip(arena.layers()).enumerate() {
+            let mut mixed = self.attention(layer, &x, &angles, batch, cache)?;
+            if index + 1 == self.layers.len() {
+                (x, mixed) = (batch.wanted(x)?, batch.wanted(mixed)?);
+            }
+            x = x.f_add(&layer.out.forward(&mixed)?)?;
             let fed = self.feed_forward(layer, &x)?;
             x = x.f_add(&fed)?;
         }

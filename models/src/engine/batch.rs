@@ -20,6 +20,8 @@ pub(crate) struct Batch {
     pub(crate) groups: Vec<Group>,
     /// Where each row's keys and values go, `[rows]`.
     places: Tensor,
+    /// Rows whose last hidden state is wanted, where that is not all of them.
+    wanted: Option<Tensor>,
 }
 
 /// Rows that one attention call serves: one row each of several sequences, or several rows of one.
@@ -54,11 +56,13 @@ impl Group {
 }
 
 impl Batch {
-    /// Puts the runs of a plan together. `windows` are those that the network's layers have; each run has an extent.
+    /// Puts the runs of a plan together. `windows` are those that the network's layers have; each run has an extent;
+    /// `wanted` are the rows that will be scored, in order.
     pub(crate) fn new(
         runs: &[(Run, Extent)],
         sequences: &Sequences,
         windows: &[Option<usize>],
+        wanted: &[i64],
         kind: Kind,
         device: Device,
     ) -> Result<Self, TchError> {
@@ -77,7 +81,13 @@ impl Batch {
         }
         let groups = groups(runs, windows, kind, device)?;
         let tensor = |values: &[i64]| Tensor::f_from_slice(values)?.f_to_device(device);
-        Ok(Self { ids: tensor(&ids)?, positions, spans, groups, places: tensor(&places)? })
+        let some = if wanted.len() < rows { Some(tensor(wanted)?) } else { None };
+        Ok(Self { ids: tensor(&ids)?, positions, spans, groups, places: tensor(&places)?, wanted: some })
+    }
+
+    /// The rows whose last hidden state is wanted: behind the last layer's attention nothing looks at the others.
+    pub(crate) fn wanted(&self, rows: Tensor) -> Result<Tensor, TchError> {
+        self.wanted.as_ref().map_or(Ok(rows.shallow_clone()), |wanted| rows.f_index_select(0, wanted))
     }
 
     /// Writes the rows' keys and values `[rows, cache width]` to a layer's cache.

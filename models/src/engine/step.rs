@@ -164,16 +164,20 @@ impl Engine {
             return Ok(());
         }
         let _guard = tch::no_grad_guard();
-        let batch = Batch::new(runs, &self.sequences, &self.windows, self.kind, self.device)?;
-        let hidden = self.network.hidden(&batch, &self.arena)?;
-        let (mut ends, mut row) = (Vec::new(), 0);
+        let (mut ends, mut wanted, mut row) = (Vec::new(), Vec::new(), 0);
         for (run, _) in runs {
             row += run.tokens;
+            let whole = |sequence: &Sequence| run.from + run.tokens == sequence.tokens.len();
+            if self.sequences.get(&run.id).is_some_and(whole) {
+                ends.push(run.id);
+                wanted.push(dim(row - 1));
+            }
+        }
+        let batch = Batch::new(runs, &self.sequences, &self.windows, &wanted, self.kind, self.device)?;
+        let hidden = self.network.hidden(&batch, &self.arena)?;
+        for (run, _) in runs {
             if let Some(sequence) = self.sequences.get_mut(&run.id) {
                 sequence.cached = run.from + run.tokens;
-                if sequence.pending() == 0 {
-                    ends.push((run.id, dim(row - 1)));
-                }
             }
         }
         self.counts.steps += 1;
@@ -181,14 +185,12 @@ impl Engine {
         if ends.is_empty() { Ok(()) } else { self.answer(&hidden, &ends) }
     }
 
-    /// Scores what follows the given rows.
-    fn answer(&mut self, hidden: &Tensor, ends: &[(SequenceId, i64)]) -> Result<(), TchError> {
-        let rows: Vec<i64> = ends.iter().map(|(_, row)| *row).collect();
-        let index = Tensor::f_from_slice(&rows)?.f_to_device(self.device)?;
-        let logits = self.network.logits(&hidden.f_index_select(0, &index)?)?;
+    /// Scores what follows the last token of each text, one row each.
+    fn answer(&mut self, hidden: &Tensor, ends: &[SequenceId]) -> Result<(), TchError> {
+        let logits = self.network.logits(hidden)?;
         let normal = logits.f_log_softmax(-1, Kind::Float)?.f_to_device(Device::Cpu)?.f_contiguous()?;
         let vocab = size(normal.size2()?.1);
-        for (row, (id, _)) in ends.iter().enumerate() {
+        for (row, id) in ends.iter().enumerate() {
             let mut distribution = vec![0f32; vocab];
             normal.f_select(0, dim(row))?.f_copy_data(&mut distribution, vocab)?;
             // One NaN among the logits makes every log-probability NaN.
@@ -229,17 +231,18 @@ impl Engine {
         {
             let run = Run { id, from: cached, tokens: rows.min(all - cached) };
             let extent = self.make_room(id, &[])?;
-            let batch = Batch::new(&[(run, extent)], &self.sequences, &self.windows, self.kind, self.device)?;
+            let first = from.max(cached);
+            let wanted: Vec<i64> = (first..cached + run.tokens).map(|row| dim(row - cached)).collect();
+            let runs = [(run, extent)];
+            let batch = Batch::new(&runs, &self.sequences, &self.windows, &wanted, self.kind, self.device)?;
             let hidden = self.network.hidden(&batch, &self.arena)?;
             if let Some(sequence) = self.sequences.get_mut(&id) {
                 sequence.cached = cached + run.tokens;
             }
-            let first = from.max(cached);
-            if first < cached + run.tokens {
-                let wanted = hidden.f_narrow(0, dim(first - cached), dim(cached + run.tokens - first))?;
+            if !wanted.is_empty() {
                 each(
                     first,
-                    &self.network.logits(&wanted)?.f_to_kind(Kind::Float)?.f_to_device(Device::Cpu)?,
+                    &self.network.logits(&hidden)?.f_to_kind(Kind::Float)?.f_to_device(Device::Cpu)?,
                 )?;
             }
         }
