@@ -12,6 +12,7 @@ use acumen_protocol::call::Endpoint;
 use acumen_protocol::{AccountId, Hash, Nacu};
 use serde::{Deserialize, Serialize};
 
+pub use crate::encoder::EncoderConfig;
 pub use crate::kserve::config::{KserveConfig, KserveModel, TensorConfig};
 pub use crate::tls::TlsConfig;
 pub use crate::upstream::config::{Tokens, UpstreamConfig};
@@ -42,6 +43,9 @@ pub struct Config {
     pub chain_refresh_ms: u64,
     /// What it serves.
     pub model: ModelConfig,
+    /// A text encoder for `Embed`.
+    #[serde(default)]
+    pub encoder: Option<EncoderConfig>,
     /// TLS; `public_url` is then https.
     #[serde(default)]
     pub tls: Option<TlsConfig>,
@@ -256,6 +260,9 @@ impl Config {
         if let Some(upstream) = &mut self.model.upstream {
             upstream.resolve_paths(base);
             self.model.path = PathBuf::new();
+        }
+        if let Some(encoder) = &mut self.encoder {
+            encoder.path = base.join(&encoder.path);
         }
         if let Some(tls) = &mut self.tls {
             tls.resolve_paths(base);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use acumen_proto::inference::MAX_MESSAGE_BYTES;
 use acumen_proto::inference_v1::inference_server::InferenceServer;
 use tokio::net::TcpListener;
+use tonic::server::NamedService;
 use tonic::transport::ServerTlsConfig;
 use tonic::transport::server::TcpIncoming;
 
@@ -36,6 +37,9 @@ pub(crate) async fn serve(
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(acumen_proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // The descriptors are of all packages; what is not served here is not told here.
+            .with_service_name(<InferenceServer<Service> as NamedService>::NAME)
+            .with_service_name("grpc.health.v1.Health")
     };
     let current = reflection().build_v1().map_err(|error| error.to_string())?;
     // What grpcurl before 1.9 and grpcio's own client ask for.

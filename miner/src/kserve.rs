@@ -24,6 +24,7 @@ use acumen_models::ModelError;
 use acumen_proto::kserve_v2::grpc_inference_service_server::GrpcInferenceServiceServer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
 
 use config::KserveConfig;
@@ -56,6 +57,7 @@ pub(crate) async fn serve(
             .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(acumen_proto::FILE_DESCRIPTOR_SET)
+        .with_service_name(<GrpcInferenceServiceServer<Kserve> as NamedService>::NAME)
         .build_v1()
         .map_err(|error| error.to_string())?;
     tonic::transport::Server::builder()

@@ -16,6 +16,7 @@
 //! | `admission` | the waiting queue: counted in tokens, ordered by stake |
 //! | `engine`, `supervisor`, `reload` | the model: loaded, replaced, revived |
 //! | [`chain`], `watch` | stakes from the chain and the endpoint published there |
+//! | `encoder` | one vector for a text, on a thread of its own |
 //! | `upstream` | a model that another engine runs behind OpenAI's API |
 //! | `kserve` | TorchScript modules over KServe v2, on a listener of its own |
 //! | `tls`, `trace` | the certificate that the chain names; request ids |
@@ -33,6 +34,7 @@ pub mod config;
 mod deadline;
 mod distribution;
 mod doors;
+mod encoder;
 mod engine;
 pub mod error;
 mod generate;

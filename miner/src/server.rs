@@ -5,7 +5,7 @@
 //! so that a busy port is found at once.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use acumen_models::{LanguageModel, ModelError};
@@ -20,6 +20,7 @@ use crate::access::{Access, Lookup};
 use crate::admission::Admission;
 use crate::chain::{ChainView, NodeView};
 use crate::config::Config;
+use crate::encoder::Encoder;
 use crate::engine::EngineSlot;
 use crate::metrics::Metrics;
 use crate::nonces::NonceStore;
@@ -170,6 +171,7 @@ impl Miner {
             opens_at: store.opens_at(),
             admission: Admission::new(&config.limits),
             engine: EngineSlot::default(),
+            encoder: OnceLock::new(),
             metrics: Metrics::new(&config.model.served_name()),
             draining: CancellationToken::new(),
             kill: CancellationToken::new(),
@@ -187,6 +189,11 @@ async fn live<C: ChainView>(
     supervisor: Supervisor,
     (reporter, tasks, stop): (HealthReporter, &TaskTracker, &CancellationToken),
 ) -> Result<(), Error> {
+    if let Some(encoder) = &config.encoder {
+        // Nobody else fills it.
+        let _ = shared.encoder.set(Encoder::load(encoder).await?);
+        tracing::info!(path = %encoder.path.display(), "encoder loaded");
+    }
     let digest = supervisor.start().await?;
     tasks.spawn(health::report(Arc::clone(shared), reporter, stop.clone()));
     let (published, endpoint) = watch::channel(config.endpoint(digest, certificate)?);

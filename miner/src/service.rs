@@ -1,7 +1,7 @@
 //! The gRPC service: info, load, and the way into a stream.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use acumen_proto::inference_v1 as wire;
 use acumen_proto::inference_v1::inference_server::Inference;
@@ -15,6 +15,7 @@ use crate::access::Access;
 use crate::admission::Admission;
 use crate::config::Limits;
 use crate::doors::now_ns;
+use crate::encoder::Encoder;
 use crate::engine::{Engine, EngineSlot};
 use crate::metrics::Metrics;
 use crate::nonces::Nonces;
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) opens_at: u64,
     pub(crate) admission: Admission,
     pub(crate) engine: EngineSlot,
+    /// Empty until it has loaded, and for good if none is configured.
+    pub(crate) encoder: OnceLock<Encoder>,
     pub(crate) metrics: Metrics,
     /// Cancelled when no new stream is taken any more.
     pub(crate) draining: CancellationToken,
@@ -145,7 +148,8 @@ fn info(shared: &Shared, engine: &Engine) -> wire::GetInfoResponse {
     let info = engine.info();
     let text = Text::of(engine).ok();
     let of_text: &[&str] = if text.is_some() { &["Tokenize", "Detokenize"] } else { &[] };
-    let methods = ["Predict", "Generate"].iter().chain(of_text);
+    let embed: &[&str] = if shared.encoder.get().is_some() { &["Embed"] } else { &[] };
+    let methods = ["Predict", "Generate"].iter().chain(of_text).chain(embed);
     wire::GetInfoResponse {
         hotkey: shared.account.to_string(),
         model: shared.model_name.clone().unwrap_or_else(|| info.name.clone()),

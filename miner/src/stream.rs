@@ -49,7 +49,7 @@ pub(crate) fn answers(first: wire::PredictResponse, running: Running) -> Answers
 impl Running {
     /// The answer to the next step; `None` at the client's end of the stream.
     async fn next(&mut self) -> Result<Option<wire::PredictResponse>, Status> {
-        let shared = Arc::clone(&self.guard.shared());
+        let shared = Arc::clone(self.guard.shared());
         let result = tokio::select! {
             () = shared.kill.cancelled() => Err(Refusal::Draining),
             result = self.step() => result,

@@ -29,13 +29,13 @@ async fn signed<Q: Message, A: Answer>(
     path: &'static str,
     request: Request<Q>,
     check: impl FnOnce(&Q, &Caller) -> Result<(), Refusal>,
-    compute: impl FnOnce(Q, &Caller) -> Result<A, Refusal>,
+    compute: impl AsyncFnOnce(Q, &Caller) -> Result<A, Refusal>,
 ) -> Result<A, Refusal> {
     let caller = Caller::new(shared, request.metadata())?;
     let request = request.into_inner();
     check(&request, &caller)?;
     let admitted = caller.admit(shared, path, &request.encode_to_vec()).await?;
-    let answer = compute(request, &caller)?;
+    let answer = compute(request, &caller).await?;
     let mut transcript = admitted.transcript;
     shared.metrics.unary.inc();
     Ok(seal(shared, &mut transcript, answer))
@@ -46,7 +46,7 @@ pub(crate) async fn tokenize(
     request: Request<wire::TokenizeRequest>,
 ) -> Result<wire::TokenizeResponse, Refusal> {
     let check = |request: &wire::TokenizeRequest, _: &Caller| length(shared, &request.text);
-    let compute = |request: wire::TokenizeRequest, caller: &Caller| {
+    let compute = async |request: wire::TokenizeRequest, caller: &Caller| {
         let ids = Text::of(&caller.engine)?.encode(&request.text)?;
         Ok(wire::TokenizeResponse { ids, receipt: Vec::new() })
     };
@@ -62,7 +62,7 @@ pub(crate) async fn detokenize(
         at_most("the number of ids", "max_context_tokens", found, allowed)?;
         check_tokens(&request.ids, caller.engine.info().vocab)
     };
-    let compute = |request: wire::DetokenizeRequest, caller: &Caller| {
+    let compute = async |request: wire::DetokenizeRequest, caller: &Caller| {
         let text = Text::of(&caller.engine)?.decode(&request.ids);
         Ok(wire::DetokenizeResponse { text, receipt: Vec::new() })
     };
@@ -77,11 +77,16 @@ pub(crate) async fn embed(
         at_most("the number of texts", "texts of one call", request.texts.len(), MAX_TEXTS)?;
         request.texts.iter().try_for_each(|text| length(shared, text))
     };
-    let compute = |_: wire::EmbedRequest, caller: &Caller| {
-        Err(Refusal::Unsupported(format!(
-            "the model of this miner (`{}`) is no encoder: ask one whose GetInfo lists `Embed`",
-            caller.engine.info().architecture
-        )))
+    let compute = async |request: wire::EmbedRequest, caller: &Caller| {
+        let Some(encoder) = shared.encoder.get() else {
+            return Err(Refusal::Unsupported(format!(
+                "this miner serves `{}` and no encoder: ask one whose GetInfo lists `Embed`",
+                caller.engine.info().architecture
+            )));
+        };
+        let vectors = encoder.embed(request.texts).await?;
+        let embeddings = vectors.into_iter().map(|values| wire::Embedding { values }).collect();
+        Ok(wire::EmbedResponse { embeddings, usage: None, receipt: Vec::new() })
     };
     signed(shared, EMBED_PATH, request, check, compute).await
 }

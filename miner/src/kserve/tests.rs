@@ -61,7 +61,8 @@ fn typed_contents_are_the_same_bytes() {
 
 #[test]
 fn what_is_wrong_is_said_with_the_tensors_name() {
-    let cases: [(&str, fn(&mut ModelInferRequest)); 9] = [
+    type Change = fn(&mut ModelInferRequest);
+    let cases: [(&str, Change); 9] = [
         ("`a` is missing", |request| {
             request.inputs.pop();
             request.raw_input_contents.pop();

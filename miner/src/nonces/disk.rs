@@ -1,6 +1,6 @@
 //! The mark on disk: one number in one table, and the thread that moves it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
@@ -112,7 +112,7 @@ fn read(database: &Database) -> Result<u64, redb::Error> {
     Ok(floor.max(newest))
 }
 
-fn serve(database: &Database, jobs: &Receiver<Job>, mut on_disk: u64, path: &PathBuf) {
+fn serve(database: &Database, jobs: &Receiver<Job>, mut on_disk: u64, path: &Path) {
     while let Ok(job) = jobs.recv() {
         match job {
             Job::Move { window, mark, reply } => {

@@ -96,7 +96,7 @@ async fn what_cannot_be_generated_is_refused_by_name() {
         let mut wanted = wanted("x");
         change(&mut wanted);
         let client = client.clone();
-        async move { client.generate(wanted).await.err().expect("a refusal") }
+        async move { client.generate(wanted).await.map(drop).expect_err("a refusal") }
     };
     for (name, error) in [
         ("max_new_tokens", ask(|wanted| wanted.max_tokens = 17).await),

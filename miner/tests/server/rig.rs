@@ -71,6 +71,7 @@ pub(crate) fn config(dir: &Path) -> Config {
         genesis: None,
         chain_refresh_ms: 20,
         model: ModelConfig { hang_timeout_ms: 0, ..ModelConfig::new("unused") },
+        encoder: None,
         tls: None,
         kserve: None,
         access: AccessConfig { min_stake: "1000".to_owned(), allow: vec![friend().account()] },

@@ -72,4 +72,5 @@ async fn reflection_lists_the_services() {
     for name in ["acumen.inference.v1.Inference", "grpc.health.v1.Health"] {
         assert!(names.iter().any(|found| found == name), "{name} is not in {names:?}");
     }
+    assert!(!names.iter().any(|name| name.contains("chain")), "what is not served is not told: {names:?}");
 }

@@ -31,10 +31,10 @@ async fn complete(State(fake): State<Fake>, Json(body): Json<Value>) -> axum::re
     assert_eq!((&body["max_tokens"], &body["model"], &body["logprobs"]), (&json!(1), &json!("m"), &json!(5)));
     let top = match &body["prompt"] {
         Value::String(text) if text.ends_with("ab") => {
-            json!({"cd": -0.693_147_2, "c": -2.079_441_5, "d": -1.386_294_4})
+            json!({"cd": -std::f64::consts::LN_2, "c": -2.079_441_5, "d": -1.386_294_4})
         }
         Value::String(_) => json!({"ab": -0.1}),
-        ids => json!({format!("token_id:{}", ids.as_array().unwrap().len()): -0.693_147_2}),
+        ids => json!({format!("token_id:{}", ids.as_array().unwrap().len()): -std::f64::consts::LN_2}),
     };
     Json(json!({"choices": [{"text": "", "logprobs": {"top_logprobs": [top]}}]})).into_response()
 }

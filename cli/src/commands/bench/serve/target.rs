@@ -168,6 +168,7 @@ fn config(target: &Target, folder: &TempFolder) -> Config {
         genesis: None,
         chain_refresh_ms: 3_600_000,
         model: model(target),
+        encoder: None,
         tls: None,
         kserve: None,
         access: AccessConfig { min_stake: "0".to_owned(), allow: Vec::new() },
