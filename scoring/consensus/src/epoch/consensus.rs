@@ -38,14 +38,18 @@ pub(super) fn consensus_and_ranks(
     let width = poll.block_width();
     let mut consensus = vec![Share::ZERO; weights.n()];
     let mut ranks = consensus.clone();
-    consensus.par_chunks_mut(width).zip(ranks.par_chunks_mut(width)).enumerate().for_each_init(
-        Block::default,
-        |block, (k, (consensus, ranks))| {
-            let first = k.saturating_mul(width);
-            block.load(&poll, first..first.saturating_add(consensus.len()));
-            block.count(&poll, consensus, ranks);
-        },
-    );
+    let fill = |block: &mut Block, k: usize, consensus: &mut [Share], ranks: &mut [Share]| {
+        let first = k.saturating_mul(width);
+        block.load(&poll, first..first.saturating_add(consensus.len()));
+        block.count(&poll, consensus, ranks);
+    };
+    if width >= weights.n() {
+        // A single block stays on this thread.
+        fill(&mut Block::default(), 0, &mut consensus, &mut ranks);
+        return (consensus, ranks);
+    }
+    let columns = consensus.par_chunks_mut(width).zip(ranks.par_chunks_mut(width)).enumerate();
+    columns.for_each_init(Block::default, |block, (k, (consensus, ranks))| fill(block, k, consensus, ranks));
     (consensus, ranks)
 }
 
@@ -93,6 +97,7 @@ struct Block {
 }
 
 impl Block {
+    /// Gathers the votes of `columns`.
     fn load(&mut self, poll: &Poll<'_>, columns: Range<usize>) {
         self.ends.clear();
         self.ends.resize(columns.len(), 0);
@@ -113,6 +118,7 @@ impl Block {
         });
     }
 
+    /// The consensus and the rank of each column loaded.
     fn count(&mut self, poll: &Poll<'_>, consensus: &mut [Share], ranks: &mut [Share]) {
         let mut rest = self.votes.as_mut_slice();
         let mut start = 0usize;
