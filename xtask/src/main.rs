@@ -43,6 +43,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Setup(options) => setup::run(&root, &options).map(|_| ()),
         Command::Localnet(args) => localnet::run(&root, &args),
         Command::Test(options) => checks::run(&root, &options),
+        Command::Smollm2 => setup::smollm2::run(),
         Command::Layers => layers::run(&root),
     }
 }

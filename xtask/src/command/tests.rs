@@ -31,11 +31,12 @@ fn options_are_read() {
     );
     assert_eq!(parse_words("test --fast"), Parsed::Run(Command::Test(TestOptions { fast: true })));
     assert_eq!(parse_words("layers"), Parsed::Run(Command::Layers));
+    assert_eq!(parse_words("smollm2"), Parsed::Run(Command::Smollm2));
 }
 
 #[test]
 fn help_wins_over_running() {
-    for line in ["--help", "setup --help", "localnet --help", "test -h", "layers --help"] {
+    for line in ["--help", "setup --help", "localnet --help", "test -h", "layers --help", "smollm2 -h"] {
         assert!(matches!(parse_words(line), Parsed::Help(_)), "{line}");
     }
 }
@@ -43,7 +44,7 @@ fn help_wins_over_running() {
 #[test]
 fn unknown_words_are_usage_errors_that_name_the_word() {
     for (line, word) in
-        [("", "no command"), ("tets", "`tets`"), ("test --quick", "`--quick`"), ("layers x", "`x`")]
+        [("", "no command"), ("tets", "`tets`"), ("test --quick", "`--quick`"), ("layers x", "`x`"), ("smollm2 x", "`x`")]
     {
         match parse_words(line) {
             Parsed::Usage(problem) => assert!(problem.contains(word), "{line}: {problem}"),

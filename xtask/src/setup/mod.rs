@@ -11,6 +11,7 @@ mod fetch;
 mod link;
 mod marker;
 mod pins;
+pub(crate) mod smollm2;
 mod tools;
 
 use std::env;
