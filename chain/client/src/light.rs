@@ -5,6 +5,26 @@
 //! if the set that is trusted for its height signed it. Heights may be skipped while the set stays the same, because
 //! then the header names the trusted set itself; the set changes with the last block of an epoch only, so one header of
 //! each epoch is enough. Everything kept is bounded: [`MAX_SETS`] sets, [`MAX_SEEN`] certificates.
+//!
+//! ```
+//! use acumen_chain_client::ledger::{Genesis, StateKey};
+//! use acumen_chain_client::light::{LightClient, SignedHeader, verify_value};
+//!
+//! /// The last header of each epoch, the newest header, and a value with its proof: from wherever they come.
+//! fn is_proven(
+//!     genesis: &Genesis,
+//!     headers: &[SignedHeader],
+//!     key: &StateKey,
+//!     value: &[u8],
+//!     proof: &[u8],
+//! ) -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut light = LightClient::from_genesis(genesis)?;
+//!     for header in headers {
+//!         light.advance(header)?;
+//!     }
+//!     Ok(verify_value(light.tip(), key, Some(value), proof)?)
+//! }
+//! ```
 
 mod checkpoint;
 mod error;

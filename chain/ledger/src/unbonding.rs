@@ -10,8 +10,9 @@ use crate::record::{UnbondingPart, UnbondingQueue};
 use crate::state::Overlay;
 use crate::{BlockContext, Event, Hotkey, LedgerError, Params, StateKey, View, positions};
 
-/// Most payouts of a block: at about ten reads and writes each, a few milliseconds.
-const MAX_PAYOUTS: usize = 256;
+/// Most payouts of a block: a quarter of the transactions that a block may hold, each about the work of a transfer. Fewer,
+/// and somebody who fills blocks with small withdrawals could hold up everybody else's for long.
+const MAX_PAYOUTS: usize = 1_024;
 
 /// Puts `amount`, already taken out of the stake on `hotkey`, into its unbonding pool. `info` is the hotkey's record,
 /// which the caller writes back. Returns the block of the payout.

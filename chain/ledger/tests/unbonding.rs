@@ -58,7 +58,7 @@ fn l50_without_an_unbonding_time_it_is_paid_at_once() {
 
 #[test]
 fn l52_payouts_of_a_block_are_bounded_and_none_is_lost() {
-    const STAKERS: u64 = 300;
+    const STAKERS: u64 = 1_100;
     let mut genesis = genesis(params());
     genesis.neurons = vec![neuron(1, acu(1_000))];
     let keys: Vec<acumen_protocol::Keypair> = (0..STAKERS)
@@ -84,8 +84,8 @@ fn l52_payouts_of_a_block_are_bounded_and_none_is_lost() {
     }
     chain.blocks_to(11);
     let paid = |events: &[Event]| events.iter().filter(|e| matches!(e, Event::Unbonded { .. })).count();
-    assert_eq!(paid(&chain.block(&[]).events), 256);
-    assert_eq!(paid(&chain.block(&[]).events), 44);
+    assert_eq!(paid(&chain.block(&[]).events), 1_024);
+    assert_eq!(paid(&chain.block(&[]).events), 76);
     assert!(keys.iter().all(|key| chain.view().account(key.account()).unwrap().free > acu(1)));
 }
 
