@@ -77,10 +77,20 @@ pub(crate) fn build(
         "mistral" => Ok(Box::new(llama::build(path, llama::Family::Mistral, config, builder)?)),
         "qwen2" => Ok(Box::new(llama::build(path, llama::Family::Qwen2, config, builder)?)),
         "gpt2" => Ok(Box::new(gpt2::build(path, config, builder)?)),
-        other => Err(ModelError::UnknownArchitecture {
-            path: path.into(),
-            found: other.into(),
-            supported: SUPPORTED.join(", "),
-        }),
+        other => Err(unknown(path, other)),
+    }
+}
+
+/// Refuses a network that [`build`] does not know, before its weights are looked for.
+pub(crate) fn check_known(path: &Path, config: &Value) -> Result<(), ModelError> {
+    let found = model_type(path, config)?;
+    if SUPPORTED.contains(&found.as_str()) { Ok(()) } else { Err(unknown(path, &found)) }
+}
+
+fn unknown(path: &Path, found: &str) -> ModelError {
+    ModelError::UnknownArchitecture {
+        path: path.into(),
+        found: found.into(),
+        supported: SUPPORTED.join(", "),
     }
 }

@@ -26,6 +26,7 @@ pub(crate) fn load(folder: &Path, options: &LoadOptions) -> Result<DecoderModel,
     let path = folder.join("config.json");
     let text = files::read(&path, MAX_CONFIG_BYTES)?;
     let config = json(&path, &text)?;
+    arch::check_known(&path, &config)?;
     let mut source = SafeTensorsSource::open(folder, options.max_file_bytes)?;
     let digest = digest(std::iter::once(text.as_slice()).chain(source.files()));
     let mut parts = Parts {
