@@ -156,7 +156,8 @@ async fn lc10_every_lie_about_blocks_and_headers_is_noticed() {
     let (node, height, _) = with_a_transfer(dir.path()).await;
     let lies: [fn(&mut wire::GetBlockResponse); 6] = [
         |answer| answer.transactions_scale.clear(),
-        |answer| answer.events_scale[0][5] ^= 1,
+        // The stream goes on with blocks that have none.
+        |answer| answer.events_scale.iter_mut().take(1).for_each(|event| event[5] ^= 1),
         |answer| answer.events_scale.push(Vec::new()),
         |answer| answer.header = None,
         |answer| certificate(&mut answer.header).block[0] ^= 1,
