@@ -6,7 +6,7 @@ mod parse;
 use acumen_chain_client::ChainClient;
 use acumen_protocol::{Call, Height, Keypair, Nacu, Transaction};
 use anyhow::{Context as _, Result, anyhow};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::amounts::nacu;
 use super::chain::{ChainOptions, verified};
@@ -95,7 +95,7 @@ fn print(result: &Value, json: bool) -> Result<()> {
     if json {
         return output::json_line(result);
     }
-    for (name, value) in result.as_object().unwrap_or(&Map::new()) {
+    for (name, value) in result.as_object().into_iter().flatten() {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let amount = AMOUNTS.contains(&name.as_str()).then(|| text.parse().ok().map(Nacu::new)).flatten();
         let text = amount.map_or(text, Nacu::to_acu_string);
