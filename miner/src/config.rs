@@ -7,15 +7,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use acumen_models::{Device, Dtype, LoadOptions};
-use acumen_proto::inference::MAX_DOCUMENTS;
 use acumen_protocol::call::Endpoint;
 use acumen_protocol::{AccountId, Hash, Nacu};
 use serde::{Deserialize, Serialize};
+
+mod limits;
 
 pub use crate::encoder::EncoderConfig;
 pub use crate::kserve::config::{KserveConfig, KserveModel, TensorConfig};
 pub use crate::tls::TlsConfig;
 pub use crate::upstream::config::{Tokens, UpstreamConfig};
+pub use limits::Limits;
 
 /// Configuration of one miner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -155,76 +157,6 @@ impl Default for AccessConfig {
     }
 }
 
-/// How much at once. Everything above a limit is refused, never queued without bound.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// Documents in one stream.
-    pub max_documents: usize,
-    /// Tokens of one document's context.
-    pub max_context_tokens: usize,
-    /// Streams at once.
-    pub max_streams: usize,
-    /// Streams at once of one hotkey.
-    pub max_streams_per_hotkey: usize,
-    /// Tokens that may wait for the model.
-    pub queue_tokens: usize,
-    /// Requests that may wait for the model.
-    pub queue_requests: usize,
-    /// Requests of one hotkey that may wait for the model.
-    pub queue_requests_per_hotkey: usize,
-    /// Tokens of contexts that are with the model at once; the others wait in the order of stake.
-    pub prefill_tokens: usize,
-    /// The longest wait that a request is let into the queue for.
-    pub max_wait_ms: u64,
-    /// Bytes of one text to tokenize.
-    pub max_text_bytes: usize,
-    /// Tokens of one generation.
-    pub max_new_tokens: u32,
-    /// Positions that the sessions of all streams may hold (documents times the model's window).
-    pub session_tokens: usize,
-    /// Streams that a hotkey may open per second, whatever its stake.
-    pub opens_per_second: f64,
-    /// The same, more per 1,000 ACU of stake.
-    pub opens_per_second_per_kacu: f64,
-    /// How many seconds' worth of openings may come at once.
-    pub burst_seconds: f64,
-    /// The pause asked of a sender that met a full queue.
-    pub retry_after_ms: u64,
-    /// How long the first message of a stream may take.
-    pub opening_timeout_ms: u64,
-    /// How long a stream may wait for the sender's next step.
-    pub idle_timeout_ms: u64,
-    /// How long running streams may go on after the order to stop.
-    pub drain_timeout_ms: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_documents: MAX_DOCUMENTS,
-            max_context_tokens: 4_096,
-            max_streams: 256,
-            max_streams_per_hotkey: 32,
-            queue_tokens: 1 << 20,
-            queue_requests: 1_024,
-            queue_requests_per_hotkey: 256,
-            prefill_tokens: 8_192,
-            max_wait_ms: 10_000,
-            max_text_bytes: 1 << 18,
-            max_new_tokens: 4_096,
-            session_tokens: 1 << 20,
-            opens_per_second: 10.0,
-            opens_per_second_per_kacu: 1.0,
-            burst_seconds: 4.0,
-            retry_after_ms: 100,
-            opening_timeout_ms: 5_000,
-            idle_timeout_ms: 60_000,
-            drain_timeout_ms: 20_000,
-        }
-    }
-}
-
 mod defaults {
     pub(super) const fn chain_refresh_ms() -> u64 {
         5_000
@@ -330,39 +262,6 @@ impl Config {
     /// If it is no amount.
     pub fn min_stake(&self) -> Result<Nacu, ConfigError> {
         self.access.min_stake.parse().or_else(|error| refuse("access.min_stake", error))
-    }
-}
-
-impl Limits {
-    fn check(&self) -> Result<(), ConfigError> {
-        if self.max_documents > MAX_DOCUMENTS {
-            return refuse("limits.max_documents", format!("the protocol allows at most {MAX_DOCUMENTS}"));
-        }
-        let counts = [
-            ("limits.max_documents", self.max_documents),
-            ("limits.max_context_tokens", self.max_context_tokens),
-            ("limits.max_streams", self.max_streams),
-            ("limits.max_streams_per_hotkey", self.max_streams_per_hotkey),
-            ("limits.queue_tokens", self.queue_tokens),
-            ("limits.queue_requests", self.queue_requests),
-            ("limits.queue_requests_per_hotkey", self.queue_requests_per_hotkey),
-            ("limits.prefill_tokens", self.prefill_tokens),
-            ("limits.max_text_bytes", self.max_text_bytes),
-            ("limits.max_new_tokens", self.max_new_tokens as usize),
-            ("limits.session_tokens", self.session_tokens),
-        ];
-        if let Some((field, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
-            return refuse(field, "must be at least 1, or nothing could be asked");
-        }
-        let rates = [
-            ("limits.opens_per_second", self.opens_per_second),
-            ("limits.opens_per_second_per_kacu", self.opens_per_second_per_kacu),
-            ("limits.burst_seconds", self.burst_seconds),
-        ];
-        match rates.into_iter().find(|(_, rate)| !rate.is_finite() || *rate < 0.0) {
-            Some((field, rate)) => refuse(field, format!("{rate} is no rate: write a number from 0 on")),
-            None => Ok(()),
-        }
     }
 }
 
