@@ -33,7 +33,7 @@ pub struct Config {
     #[serde(default)]
     pub network: Option<acumen_chain_network::Config>,
     /// Addresses of nodes (`http://HOST:PORT`, their `listen`) from which a node without data receives a recent state,
-    /// verified from genesis, instead of executing every block; without [consensus] it follows them afterwards.
+    /// verified from genesis, instead of executing every block; without `consensus` it follows them afterwards.
     #[serde(default)]
     pub sync_from: Vec<String>,
     /// Time between blocks, in milliseconds.
