@@ -63,7 +63,11 @@ pub struct Gguf {
 impl std::fmt::Debug for Gguf {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let tensors = self.header.tensors.len();
-        formatter.debug_struct("Gguf").field("path", &self.path).field("tensors", &tensors).finish_non_exhaustive()
+        formatter
+            .debug_struct("Gguf")
+            .field("path", &self.path)
+            .field("tensors", &tensors)
+            .finish_non_exhaustive()
     }
 }
 
@@ -178,11 +182,6 @@ impl Gguf {
             Some(Value::Array(array)) => Ok(Some(*array)),
             Some(other) => Err(GgufError::key(key, format!("{}, expected an array", other.describe()))),
         }
-    }
-
-    /// How many elements an array has, if it is there.
-    pub(crate) fn array_len(&self, key: &str) -> Result<Option<u64>, GgufError> {
-        Ok(self.array(key)?.map(|array| array.count()))
     }
 
     /// The bytes of an array's strings, which need not be UTF-8.

@@ -14,8 +14,8 @@ mod error;
 mod folder;
 #[cfg(feature = "libtorch")]
 mod gguf;
-mod pieces;
 mod of_model;
+mod pieces;
 #[cfg(feature = "libtorch")]
 mod pre;
 mod stream;

@@ -41,12 +41,9 @@ fn reference() -> Reference {
 /// The file, where somebody has fetched it.
 fn file() -> Option<PathBuf> {
     let given = std::env::var_os("ACUMEN_SMOLLM2").map(PathBuf::from);
-    let cache = std::env::var_os("ACUMEN_CACHE").map(PathBuf::from).or_else(|| {
-        let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-        Some(base.join("acumen"))
-    });
-    let cached = cache.map(|cache| cache.join("smollm2").join("SmolLM2-135M-Instruct.Q4_1.gguf"));
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = base.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let cached = base.map(|base| base.join("acumen/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"));
     let found = given.or(cached).filter(|path| path.exists());
     if found.is_none() {
         println!("skipped: SmolLM2 is not here; `cargo xtask smollm2` fetches it");

@@ -63,7 +63,10 @@ impl Gguf {
         let prefix = architecture.prefix();
         let key = |name: &str| format!("{prefix}.{name}");
         if let Some(experts) = self.unsigned(&key("expert_count"))?.filter(|count| *count > 0) {
-            return Err(GgufError::key(&key("expert_count"), format!("{experts} experts; none are read here")));
+            return Err(GgufError::key(
+                &key("expert_count"),
+                format!("{experts} experts; none are read here"),
+            ));
         }
         let width = self.required(architecture, "embedding_length")?;
         let heads = self.required(architecture, "attention.head_count")?;
@@ -153,18 +156,23 @@ impl Gguf {
                 if let Some(original) = original {
                     scaling.insert("original_max_position_embeddings".into(), json!(original));
                 }
-                for (theirs, ours) in
-                    [("attn_factor", "attention_factor"), ("yarn_beta_fast", "beta_fast"), ("yarn_beta_slow", "beta_slow")]
-                {
+                for (theirs, ours) in [
+                    ("attn_factor", "attention_factor"),
+                    ("yarn_beta_fast", "beta_fast"),
+                    ("yarn_beta_slow", "beta_slow"),
+                ] {
                     if let Some(value) = self.number(&key(&format!("rope.scaling.{theirs}")))? {
                         scaling.insert(ours.into(), json!(value));
                     }
                 }
                 Ok(Some(Value::Object(scaling)))
             }
-            (kind, None) => Err(GgufError::key(&key("rope.scaling.factor"), format!("missing, for `{kind}`"))),
+            (kind, None) => {
+                Err(GgufError::key(&key("rope.scaling.factor"), format!("missing, for `{kind}`")))
+            }
             (kind, _) => {
-                let reason = format!("`{kind}` is not read; none, linear, yarn and a {ROPE_FACTORS} tensor are");
+                let reason =
+                    format!("`{kind}` is not read; none, linear, yarn and a {ROPE_FACTORS} tensor are");
                 Err(GgufError::key(&key("rope.scaling.type"), reason))
             }
         }

@@ -15,7 +15,6 @@ use super::Gguf;
 use super::names::Layout;
 use super::weights::GgufSource;
 use crate::tokenizer::Tokenizer;
-use crate::weights::WeightSource as _;
 use crate::{ModelError, files};
 
 const WEIGHTS: &str = "model.safetensors";
@@ -93,7 +92,9 @@ pub fn convert(file: &Gguf, folder: &Path, float: Float) -> Result<Converted, Mo
     let source = GgufSource::new(file.clone())?;
     source.check_all()?;
     std::fs::create_dir_all(folder).map_err(|error| files::io(folder, &error))?;
-    if let Some(there) = ["config.json", WEIGHTS].iter().map(|name| folder.join(name)).find(|path| path.exists()) {
+    if let Some(there) =
+        ["config.json", WEIGHTS].iter().map(|name| folder.join(name)).find(|path| path.exists())
+    {
         let reason = "is there already; choose an empty folder".into();
         return Err(ModelError::Io { path: there, reason });
     }

@@ -163,9 +163,9 @@ fn place(records: Vec<Record>, start: u64, alignment: u64, end: u64) -> Result<V
         }
         let first = start.checked_add(offset);
         let last = first.and_then(|first| first.checked_add(bytes)).filter(|last| *last <= end);
-        let place = first.zip(last).and_then(|(first, last)| {
-            Some(usize::try_from(first).ok()?..usize::try_from(last).ok()?)
-        });
+        let place = first
+            .zip(last)
+            .and_then(|(first, last)| Some(usize::try_from(first).ok()?..usize::try_from(last).ok()?));
         let Some(range) = place else {
             let reason = format!(
                 "its {bytes} bytes at offset {offset} of the data are beyond the file's end; the file is cut short \

@@ -22,7 +22,9 @@ impl Architecture {
             "llama" => Ok(Self::Llama),
             "qwen2" => Ok(Self::Qwen2),
             "gpt2" => Ok(Self::Gpt2),
-            other => Err(format!("`{other}` is not read; llama (also Mistral and SmolLM2), qwen2 and gpt2 are")),
+            other => {
+                Err(format!("`{other}` is not read; llama (also Mistral and SmolLM2), qwen2 and gpt2 are"))
+            }
         }
     }
 
@@ -49,9 +51,10 @@ impl Architecture {
         match (self, tail) {
             (Self::Llama, Some("attn_q.weight" | "attn_q.bias")) => Layout::Queries,
             (Self::Llama, Some("attn_k.weight" | "attn_k.bias")) => Layout::Keys,
-            (Self::Gpt2, Some("attn_qkv.weight" | "attn_output.weight" | "ffn_up.weight" | "ffn_down.weight")) => {
-                Layout::Transposed
-            }
+            (
+                Self::Gpt2,
+                Some("attn_qkv.weight" | "attn_output.weight" | "ffn_up.weight" | "ffn_down.weight"),
+            ) => Layout::Transposed,
             _ => Layout::Same,
         }
     }

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Gguf;
-use super::quant::GgmlType;
 use crate::ModelError;
 
 /// A file in the making.
@@ -107,9 +106,4 @@ impl Writer {
 /// Parses bytes as if they were a file.
 pub(crate) fn parse(bytes: Vec<u8>) -> Result<Gguf, ModelError> {
     Gguf::parse(Path::new("test.gguf"), Arc::new(bytes))
-}
-
-/// The number of a type in a file.
-pub(crate) fn number(kind: GgmlType) -> u32 {
-    (0..64).find(|number| GgmlType::from_number(*number) == Ok(kind)).unwrap()
 }

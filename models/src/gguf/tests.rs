@@ -91,7 +91,7 @@ fn a_wrong_alignment_is_refused() {
         assert!(message(&sample().u32("general.alignment", bad)).contains("general.alignment"), "{bad}");
     }
     let wide = Writer { alignment: 64, ..sample() };
-    wide.clone().u32("general.alignment", 64).open().unwrap();
+    wide.u32("general.alignment", 64).open().unwrap();
 }
 
 #[test]

@@ -152,11 +152,6 @@ impl Array {
         Ok(array)
     }
 
-    /// How many elements.
-    pub(super) const fn count(&self) -> u64 {
-        self.count
-    }
-
     /// The elements, decoded from the file that the array was read from.
     pub(super) fn elements<'a>(
         &self,

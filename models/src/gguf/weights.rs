@@ -12,13 +12,13 @@ use super::config::ROPE_FACTORS;
 use super::names::{Architecture, Layout, paired_row};
 use super::quant::GgmlType;
 use super::{Gguf, TensorInfo};
+use crate::ModelError;
 use crate::inspect;
-use crate::options::Dtype;
 use crate::nn::Linear;
+use crate::options::Dtype;
+use crate::quant::{Groups, Int4, Int8};
 use crate::torch::dim;
 use crate::weights::{Rows, Target, WeightSource, fault};
-use crate::ModelError;
-use crate::quant::{Groups, Int4, Int8};
 
 /// See the module.
 #[derive(Debug)]
@@ -92,7 +92,10 @@ impl GgufSource {
             return values;
         }
         let (rows, columns) = (tensor.shape[0], tensor.shape[1]);
-        (0..columns).flat_map(|column| (0..rows).map(move |row| row * columns + column)).map(|at| values[at]).collect()
+        (0..columns)
+            .flat_map(|column| (0..rows).map(move |row| row * columns + column))
+            .map(|at| values[at])
+            .collect()
     }
 
     /// The tensor of one part of a linear layer.
@@ -180,14 +183,21 @@ impl WeightSource for GgufSource {
         Ok(if transposed { values.f_transpose(0, 1)?.f_contiguous()? } else { values })
     }
 
-    fn packed(&mut self, rows: &[Rows], bias: Option<&Tensor>, to: &Target) -> Result<Option<Linear>, ModelError> {
+    fn packed(
+        &mut self,
+        rows: &[Rows],
+        bias: Option<&Tensor>,
+        to: &Target,
+    ) -> Result<Option<Linear>, ModelError> {
         if to.dtype != Dtype::Int4 {
             return Ok(None);
         }
         let tensors = rows.iter().map(|part| self.stored(part)).collect::<Result<Vec<_>, _>>()?;
         let inputs = rows.first().map_or(0, |part| part.inputs);
         let outputs = rows.iter().map(|part| part.outputs).sum();
-        let layer = if tensors.iter().all(|tensor| Groups::accepts(tensor.kind, inputs)) && Int4::fits(outputs, inputs) {
+        let layer = if tensors.iter().all(|tensor| Groups::accepts(tensor.kind, inputs))
+            && Int4::fits(outputs, inputs)
+        {
             let mut groups = Groups::default();
             for tensor in &tensors {
                 groups.push(tensor.kind, &self.ordered(tensor)?);

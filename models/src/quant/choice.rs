@@ -92,7 +92,8 @@ impl Stored {
     fn cost(&self, dtype: Dtype) -> Result<f64, ModelError> {
         let (outputs, inputs) = self.largest;
         // A giant head is measured by a part of it, in the width that the packed kernels take.
-        let outputs = outputs.min(VALUES / inputs.max(1)).max(quant::OUTPUTS).next_multiple_of(quant::OUTPUTS);
+        let outputs =
+            outputs.min(VALUES / inputs.max(1)).max(quant::OUTPUTS).next_multiple_of(quant::OUTPUTS);
         let inputs = inputs.next_multiple_of(GROUP);
         let copies = (VALUES / (outputs * inputs)).clamp(1, 64);
         let to = Target::new(dtype, Device::Cpu).with_dense_copy(true);
@@ -128,7 +129,8 @@ fn quantised(name: &str) -> Option<GgmlType> {
 pub(crate) fn memory_allows_copy(values: usize) -> bool {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<usize>().ok()).unwrap_or(0);
+    let kibibytes =
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<usize>().ok()).unwrap_or(0);
     values.saturating_mul(2) <= kibibytes.saturating_mul(1024) / 4
 }
 
@@ -145,7 +147,8 @@ mod tests {
             tensor("model.embed_tokens.weight", &[512, 64], "q8_0"),
             tensor("model.norm.weight", &[64], "f32"),
         ];
-        tensors.extend(layers.iter().map(|dtype| tensor("model.layers.0.mlp.up_proj.weight", &[96, 64], dtype)));
+        tensors
+            .extend(layers.iter().map(|dtype| tensor("model.layers.0.mlp.up_proj.weight", &[96, 64], dtype)));
         Stored::of(&tensors).candidates
     }
 
@@ -163,7 +166,8 @@ mod tests {
 
     #[test]
     fn a_measurement_takes_a_candidate() {
-        let stored = Stored::of(&[tensor("a.weight", &[100, 70], "q4_1"), tensor("b.weight", &[30, 70], "q4_1")]);
+        let stored =
+            Stored::of(&[tensor("a.weight", &[100, 70], "q4_1"), tensor("b.weight", &[30, 70], "q4_1")]);
         assert_eq!((stored.largest, stored.values), ((100, 70), 9100));
         assert!(stored.candidates.contains(&stored.fastest().unwrap()));
     }

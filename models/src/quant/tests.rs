@@ -135,7 +135,9 @@ fn a_matrix_of_zeros_stays_one() {
 fn bias_and_leading_dimensions_are_kept() {
     let weight = Tensor::randn([16, 64], (Kind::Float, Device::Cpu));
     let bias = Tensor::arange(16, (Kind::BFloat16, Device::Cpu));
-    for (dtype, dense) in [(Dtype::Int8, false), (Dtype::Int8, true), (Dtype::Int4, false), (Dtype::Int4, true)] {
+    for (dtype, dense) in
+        [(Dtype::Int8, false), (Dtype::Int8, true), (Dtype::Int4, false), (Dtype::Int4, true)]
+    {
         let with = Linear::new(weight.copy(), Some(bias.copy()), &target(dtype, dense)).unwrap();
         let without = Linear::new(weight.copy(), None, &target(dtype, dense)).unwrap();
         for shape in [[2i64, 1, 64], [4, 8, 64]] {

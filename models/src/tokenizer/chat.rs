@@ -91,7 +91,11 @@ impl ChatTemplate {
         context.extend(extra.clone());
         let context = Context { messages, add_generation_prompt, others: &context };
         let failed = |error: minijinja::Error| ChatTemplateError::Render(describe(&error));
-        self.environment.get_template(NAME).map_err(failed)?.render(minijinja::Value::from(Serde(context))).map_err(failed)
+        self.environment
+            .get_template(NAME)
+            .map_err(failed)?
+            .render(minijinja::Value::from(Serde(context)))
+            .map_err(failed)
     }
 }
 

@@ -80,7 +80,11 @@ fn template_of(config: &Map<String, Value>) -> Option<String> {
 }
 
 /// What ends a generation: the ids of `generation_config.json`, else of `config.json`, and the tokenizer's own.
-fn ends(folder: &Path, tokenizer: &Tokenizer, named: &Map<String, Value>) -> Result<Vec<Token>, TokenizerError> {
+fn ends(
+    folder: &Path,
+    tokenizer: &Tokenizer,
+    named: &Map<String, Value>,
+) -> Result<Vec<Token>, TokenizerError> {
     let mut ends = Vec::new();
     for file in ["generation_config.json", "config.json"] {
         let config = object(&folder.join(file))?;

@@ -17,7 +17,8 @@ const USER_DEFINED: i64 = 4;
 const NORMAL: i64 = 1;
 
 /// Tokens that end an answer in one chat format or another, whatever a file names as its end.
-const ENDS: [&str; 6] = ["<|im_end|>", "<|eot_id|>", "<|end|>", "<|endoftext|>", "<|eom_id|>", "<end_of_turn>"];
+const ENDS: [&str; 6] =
+    ["<|im_end|>", "<|eot_id|>", "<|end|>", "<|endoftext|>", "<|eom_id|>", "<end_of_turn>"];
 
 /// The vocabulary of a file.
 struct Vocabulary {
@@ -44,7 +45,11 @@ impl Tokenizer {
             "llama" => sentence_piece(file, &vocabulary)?,
             other => {
                 let known = "gpt2 (byte-level BPE) and llama (SentencePiece)".into();
-                return Err(TokenizerError::Unknown { key: "tokenizer.ggml.model", found: other.into(), known });
+                return Err(TokenizerError::Unknown {
+                    key: "tokenizer.ggml.model",
+                    found: other.into(),
+                    known,
+                });
             }
         };
         let mut tokenizer = Self::from_json(json.to_string().as_bytes())?;
@@ -84,9 +89,10 @@ impl Vocabulary {
     fn read(file: &Gguf) -> Result<Self, TokenizerError> {
         let tokens = strings(file, "tokenizer.ggml.tokens")?;
         let kinds = file.numbers("tokenizer.ggml.token_type").map_err(|error| invalid(&error))?;
-        let kinds = kinds.map_or_else(|| vec![NORMAL; tokens.len()], |kinds| {
-            kinds.into_iter().map(|kind| kind as i64).collect()
-        });
+        let kinds = kinds.map_or_else(
+            || vec![NORMAL; tokens.len()],
+            |kinds| kinds.into_iter().map(|kind| kind as i64).collect(),
+        );
         if kinds.len() != tokens.len() || tokens.is_empty() {
             let reason = format!("{} tokens and {} token types", tokens.len(), kinds.len());
             return Err(TokenizerError::Invalid(reason));
@@ -95,7 +101,9 @@ impl Vocabulary {
             let key = format!("tokenizer.ggml.{name}_token_id");
             let id = file.unsigned(&key).map_err(|error| invalid(&error))?;
             // Some converters write the largest integer for "none".
-            Ok::<_, TokenizerError>(id.and_then(|id| Token::try_from(id).ok()).filter(|id| (*id as usize) < tokens.len()))
+            Ok::<_, TokenizerError>(
+                id.and_then(|id| Token::try_from(id).ok()).filter(|id| (*id as usize) < tokens.len()),
+            )
         };
         let (begin, end) = (id("bos")?, id("eos")?);
         let (unknown, padding) = (id("unknown")?, id("padding")?);
@@ -119,7 +127,8 @@ impl Vocabulary {
     fn ends(&self, file: &Gguf) -> Result<Vec<Token>, TokenizerError> {
         let mut ends: BTreeSet<Token> = self.end.into_iter().collect();
         for name in ["eot", "eom"] {
-            let id = file.unsigned(&format!("tokenizer.ggml.{name}_token_id")).map_err(|error| invalid(&error))?;
+            let id =
+                file.unsigned(&format!("tokenizer.ggml.{name}_token_id")).map_err(|error| invalid(&error))?;
             ends.extend(id.and_then(|id| Token::try_from(id).ok()));
         }
         let written = self.tokens.iter().zip(&self.kinds).zip(0..);
@@ -245,11 +254,8 @@ fn sentence_piece(file: &Gguf, vocabulary: &Vocabulary) -> Result<Value, Tokeniz
 
 /// The merges that scores imply: two tokens merge if they make a third, the best score first.
 fn merges(vocabulary: &Vocabulary, scores: &[f64]) -> Vec<[String; 2]> {
-    let ids: HashMap<&str, Token> = vocabulary
-        .ids()
-        .into_iter()
-        .filter(|(_, id)| vocabulary.kinds[*id as usize] == NORMAL)
-        .collect();
+    let ids: HashMap<&str, Token> =
+        vocabulary.ids().into_iter().filter(|(_, id)| vocabulary.kinds[*id as usize] == NORMAL).collect();
     let mut found = Vec::new();
     for (text, id) in &ids {
         for (at, _) in text.char_indices().skip(1) {

@@ -69,7 +69,9 @@ impl Pieces {
                 let table = byte_of_char();
                 Self::exact(tokens.iter().map(|token| byte_level(&table, token)), false)
             }
-            Style::SentencePiece { strip } => Self::exact(tokens.iter().map(|token| sentence_piece(token)), strip),
+            Style::SentencePiece { strip } => {
+                Self::exact(tokens.iter().map(|token| sentence_piece(token)), strip)
+            }
             Style::Other => {
                 let mut pieces = Self::exact(tokens.iter().map(|_| Vec::new()), false);
                 pieces.rule = Rule::Decoder;
@@ -112,14 +114,17 @@ impl Style {
                 let parts = decoder["decoders"].as_array().cloned().unwrap_or_default();
                 let kinds: Vec<String> = parts.iter().map(kind).collect();
                 let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
-                let spaces = parts.first().is_some_and(|part| {
-                    part["pattern"]["String"] == "▁" && part["content"] == " "
-                });
+                let spaces = parts
+                    .first()
+                    .is_some_and(|part| part["pattern"]["String"] == "▁" && part["content"] == " ");
                 match kinds.as_slice() {
                     ["ByteLevel"] => Self::ByteLevel,
                     ["Replace", "ByteFallback", "Fuse"] if spaces => Self::SentencePiece { strip: false },
                     ["Replace", "ByteFallback", "Fuse", "Strip"]
-                        if spaces && parts[3]["content"] == " " && parts[3]["start"] == 1 && parts[3]["stop"] == 0 =>
+                        if spaces
+                            && parts[3]["content"] == " "
+                            && parts[3]["start"] == 1
+                            && parts[3]["stop"] == 0 =>
                     {
                         Self::SentencePiece { strip: true }
                     }

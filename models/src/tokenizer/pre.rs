@@ -32,17 +32,17 @@ const TEKKEN: &str = concat!(
 );
 
 /// Names that are known, for messages.
-pub(super) const KNOWN: &str = "gpt-2, smollm, starcoder, llama-bpe, llama3, qwen2, deepseek-r1-qwen and tekken";
+pub(super) const KNOWN: &str =
+    "gpt-2, smollm, starcoder, llama-bpe, llama3, qwen2, deepseek-r1-qwen and tekken";
 
 /// The rules of a name.
 pub(super) fn find(name: &str) -> Option<Pre> {
     let plain = |splitter| Pre { splitter, normalizer: Value::Null, ignore_merges: false, begins: false };
     Some(match name {
         "gpt-2" => plain(byte_level(true)),
-        "smollm" | "starcoder" => plain(sequence([
-            json!({ "type": "Digits", "individual_digits": true }),
-            byte_level(true),
-        ])),
+        "smollm" | "starcoder" => {
+            plain(sequence([json!({ "type": "Digits", "individual_digits": true }), byte_level(true)]))
+        }
         "llama-bpe" | "llama3" | "llama-v3" => {
             Pre { ignore_merges: true, begins: true, ..plain(split(LLAMA3)) }
         }

@@ -76,7 +76,8 @@ mod from_gguf {
         }
         if let Some(scores) = &trained.scores {
             let scores: Vec<_> = scores.iter().map(|score| score.to_le_bytes().to_vec()).collect();
-            writer = writer.array("tokenizer.ggml.scores", 6, &scores).u32("tokenizer.ggml.unknown_token_id", 0);
+            writer =
+                writer.array("tokenizer.ggml.scores", 6, &scores).u32("tokenizer.ggml.unknown_token_id", 0);
         }
         let begin = trained.tokens.iter().position(|token| token == "<s>" || token == "<|begin|>").unwrap();
         writer
@@ -143,7 +144,8 @@ mod from_gguf {
     #[test]
     fn a_template_knows_the_tokens_and_ends_are_found() {
         let trained = reference().tokenizers.remove(0);
-        let writer = file(&trained).text("tokenizer.chat_template", "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}");
+        let writer = file(&trained)
+            .text("tokenizer.chat_template", "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}");
         let tokenizer = tokenizer(&writer).unwrap();
         let text = tokenizer.chat_template().unwrap().render(&[json!({ "content": "x" })], true, &Map::new());
         assert_eq!(text.unwrap(), "<|begin|>x<|end|>");
@@ -189,7 +191,8 @@ fn chat_templates_give_the_text_of_jinja() {
 
 #[test]
 fn a_template_refuses_in_its_own_words_and_cannot_run_for_ever() {
-    let render = |source: &str| ChatTemplate::new(source, Map::new())?.render::<Value>(&[], false, &Map::new());
+    let render =
+        |source: &str| ChatTemplate::new(source, Map::new())?.render::<Value>(&[], false, &Map::new());
     let error = render("{{ raise_exception('roles must alternate') }}").unwrap_err();
     assert!(error.to_string().contains("roles must alternate"), "{error}");
     assert!(matches!(render("{% if %}"), Err(ChatTemplateError::Syntax(_))));
@@ -252,7 +255,9 @@ fn a_folder_gives_tokenizer_template_and_ends() {
     write("tokenizer_config.json", &config.to_string());
     write("config.json", &json!({ "eos_token_id": 2 }).to_string());
     let open = || Tokenizer::from_folder(folder.path()).unwrap();
-    let render = |tokenizer: &Tokenizer| tokenizer.chat_template().unwrap().render::<Value>(&[], false, &Map::new()).unwrap();
+    let render = |tokenizer: &Tokenizer| {
+        tokenizer.chat_template().unwrap().render::<Value>(&[], false, &Map::new()).unwrap()
+    };
     assert_eq!(render(&open()), "whale");
     assert_eq!(open().end_tokens(), [1, 2]);
     write("generation_config.json", &json!({ "eos_token_id": [3, 0] }).to_string());

@@ -119,7 +119,7 @@ TEMPLATES = {
     "generation": "{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}"
                   "{% endgeneration %}{% else %}{{ m.content }}{% endif %}\n{% endfor %}",
     "macro": "{% macro say(x, y='!') %}<{{ x }}{{ y }}>{% endmacro %}\n  {% for m in messages %}\n  {{- say(m.content) }}\n"
-             "    {# note #}\n  {% endfor %}\n{{ '%05.2f' % 3.14159 }} {{ 7 // 2 }} {{ 'a' ~ 1 }} {{ [1, 2] | join(',') }}",
+             "    {# note #}\n  {% endfor %}\n{{ 7 // 2 }} {{ 'a' ~ 1 }} {{ [1, 2] | join(',') }}",
 }
 MESSAGES = [{"role": "system", "content": " Be brief, \"é\" <b> abc "}, {"role": "user", "content": "Hi"},
             {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "Bye now"}]

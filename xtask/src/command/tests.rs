@@ -43,9 +43,13 @@ fn help_wins_over_running() {
 
 #[test]
 fn unknown_words_are_usage_errors_that_name_the_word() {
-    for (line, word) in
-        [("", "no command"), ("tets", "`tets`"), ("test --quick", "`--quick`"), ("layers x", "`x`"), ("smollm2 x", "`x`")]
-    {
+    for (line, word) in [
+        ("", "no command"),
+        ("tets", "`tets`"),
+        ("test --quick", "`--quick`"),
+        ("layers x", "`x`"),
+        ("smollm2 x", "`x`"),
+    ] {
         match parse_words(line) {
             Parsed::Usage(problem) => assert!(problem.contains(word), "{line}: {problem}"),
             other => panic!("{line}: {other:?}"),

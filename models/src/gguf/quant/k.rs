@@ -32,9 +32,7 @@ pub(super) fn q4_k(bytes: &[u8], out: &mut [f32]) {
 
 pub(super) fn q5_k(bytes: &[u8], out: &mut [f32]) {
     let (fifth, low) = bytes[4 + SCALE_BYTES..].split_at(SUPER_BLOCK / 8);
-    groups(bytes, out, |group, place| {
-        four_bits(low, group, place) | (((fifth[place] >> group) & 1) << 4)
-    });
+    groups(bytes, out, |group, place| four_bits(low, group, place) | (((fifth[place] >> group) & 1) << 4));
 }
 
 /// The low 4 bits of a value.

@@ -50,7 +50,17 @@ fn every_type_gives_the_values_of_the_reference() {
 fn sizes_are_those_of_the_format() {
     let sizes = GgmlType::ALL.map(|kind| (kind.block_values(), kind.block_bytes()));
     let expected = [
-        (1, 4), (1, 2), (1, 2), (32, 34), (32, 18), (32, 20), (32, 22), (32, 24), (256, 144), (256, 176), (256, 210),
+        (1, 4),
+        (1, 2),
+        (1, 2),
+        (32, 34),
+        (32, 18),
+        (32, 20),
+        (32, 22),
+        (32, 24),
+        (256, 144),
+        (256, 176),
+        (256, 210),
     ];
     assert_eq!(sizes, expected);
 }

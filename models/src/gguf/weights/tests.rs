@@ -69,7 +69,9 @@ fn a_wrong_shape_or_name_is_an_error_with_the_tensor() {
     let mut source = source(&llama().floats("blk.0.odd.weight", &[1], &[0.0]));
     let error = source.take("model.layers.0.self_attn.q_proj.weight", &[8, 33]).unwrap_err().to_string();
     assert!(error.contains("`blk.0.attn_q.weight`") && error.contains("[8, 33]"), "{error}");
-    assert!(source.take("lm_head.weight", &[1]).unwrap_err().to_string().contains("`lm_head.weight`: missing"));
+    assert!(
+        source.take("lm_head.weight", &[1]).unwrap_err().to_string().contains("`lm_head.weight`: missing")
+    );
     assert!(source.unused().contains(&"blk.0.odd.weight".to_owned()));
 }
 
@@ -121,9 +123,12 @@ fn stacked_four_bit_matrices_are_packed_in_the_right_order() {
 fn more_than_four_bits_are_kept_in_eight_and_floats_are_left_to_the_layer() {
     let eight = [&half::f16::from_f32(0.5).to_le_bytes()[..], &[3; 32]].concat().repeat(16);
     let writer = |kind: u32, bytes: &[u8]| {
-        Writer::default()
-            .text("general.architecture", "llama")
-            .tensor("output.weight", &[16, 32], kind, bytes)
+        Writer::default().text("general.architecture", "llama").tensor(
+            "output.weight",
+            &[16, 32],
+            kind,
+            bytes,
+        )
     };
     let rows = [Rows { weight: "lm_head.weight".into(), outputs: 16, inputs: 32 }];
     let to = Target::new(Dtype::Int4, Device::Cpu);

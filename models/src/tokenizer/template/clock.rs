@@ -5,7 +5,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use minijinja::{Error, ErrorKind};
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -54,7 +64,10 @@ pub(super) fn at(seconds: u64, format: &str) -> Result<String, Error> {
             Some('%') => "%".into(),
             other => {
                 let what = other.map_or_else(|| "%".to_owned(), |char| format!("%{char}"));
-                return Err(Error::new(ErrorKind::InvalidOperation, format!("strftime_now does not know {what}")));
+                return Err(Error::new(
+                    ErrorKind::InvalidOperation,
+                    format!("strftime_now does not know {what}"),
+                ));
             }
         };
     }

@@ -16,7 +16,9 @@ pub(super) fn to_json(value: &Value, indent: Option<usize>, options: Kwargs) -> 
     options.assert_all_used()?;
     let text = match indent {
         None => write(value, Spaced),
-        Some(width) => write(value, PrettyFormatter::with_indent(" ".repeat(width.min(MAX_INDENT)).as_bytes())),
+        Some(width) => {
+            write(value, PrettyFormatter::with_indent(" ".repeat(width.min(MAX_INDENT)).as_bytes()))
+        }
     };
     let text = text.map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
     Ok(Value::from(text))
@@ -32,11 +34,19 @@ fn write(value: &Value, formatter: impl Formatter) -> Result<String, serde_json:
 struct Spaced;
 
 impl Formatter for Spaced {
-    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
+    fn begin_array_value<W: ?Sized + std::io::Write>(
+        &mut self,
+        out: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
         out.write_all(if first { b"" } else { b", " })
     }
 
-    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, out: &mut W, first: bool) -> std::io::Result<()> {
+    fn begin_object_key<W: ?Sized + std::io::Write>(
+        &mut self,
+        out: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
         out.write_all(if first { b"" } else { b", " })
     }
 
