@@ -47,8 +47,9 @@ def cases():
     yield "llama-yarn", llama(**rope("yarn", factor=4.0, original_max_position_embeddings=16)), {}
     yield "llama-yarn-mscale", llama(**rope("yarn", factor=4.0, original_max_position_embeddings=16, mscale=0.7,
                                             mscale_all_dim=0.5, beta_fast=4.0, truncate=False)), {}
+    # Of the wavelengths 6, 63, 628 and 6283 one is kept, one lies in the band where both are mixed, two are divided.
     yield "llama-llama3", llama(**rope("llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
-                                       original_max_position_embeddings=32)), {}
+                                       original_max_position_embeddings=128)), {}
     yield "llama-longrope", llama(**rope("longrope", factor=4.0, original_max_position_embeddings=16,
                                          short_factor=FACTORS, long_factor=[2 * f for f in FACTORS])), {}
     mistral = {**SMALL, "head_dim": 8}
