@@ -97,9 +97,11 @@ fn every_format_gives_the_distributions_of_llama_cpp() {
         let row = &session.predict()[0];
         let best = (0..row.len() as u32).max_by(|a, b| row[*a as usize].total_cmp(&row[*b as usize]));
         assert_eq!(best, Some(reference.greedy[0]), "{dtype}");
+        // One scale a row is coarser than the blocks that the file was rounded in.
+        let near = if dtype == Dtype::Int8 { 2.0 * NEAR } else { NEAR };
         for (token, expected) in &reference.top[..3] {
             let found = row[*token as usize];
-            assert!((found - expected).abs() < NEAR, "{dtype} token {token}: {found}, expected {expected}");
+            assert!((found - expected).abs() < near, "{dtype} token {token}: {found}, expected {expected}");
         }
         losses.push((dtype, loss(model.as_ref(), &reference.prose)));
     }
@@ -120,7 +122,7 @@ fn loss(model: &dyn LanguageModel, tokens: &[u32]) -> f32 {
 #[test]
 fn packed_steps_lose_what_dense_prompts_do() {
     let Some(path) = file() else { return };
-    let text = &reference().prose[..48];
+    let text = &reference().prose[..128];
     for dtype in [Dtype::Int8, Dtype::Int4] {
         let model = model(&path, dtype);
         // A prompt goes through the dense copy, a step through the packed kernel.
