@@ -126,7 +126,7 @@ fn limits_lose_little() {
         }
     }
     let mean = differences.iter().sum::<f32>() / differences.len() as f32;
-    assert!(mean < 0.05, "{mean} nats a byte over a vocabulary made to be ambiguous");
+    assert!(mean < 0.06, "{mean} nats a byte over a vocabulary made to be ambiguous");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Where [`super::ScriptModel`] wants a language model, this one wants nothing: `forward` takes the tensors in the order
 //! in which they are given and answers with a tensor, a tuple or a list of them.
 //!
-//! Invariants: the module is loaded, run and dropped on one thread; at most [`QUEUE`] requests wait; one whose caller has
+//! Invariants: the module is loaded, run and dropped on one thread; at most `QUEUE` requests wait; one whose caller has
 //! gone is not run; a tensor's bytes are exactly what its shape and type need, before libtorch sees it; a panic fails the
 //! request that met it.
 
