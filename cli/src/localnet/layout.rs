@@ -205,7 +205,8 @@ fn miner(plan: &Plan, process: &Process, dir: &Path, gateway: AccountId) -> Resu
         "public_url": process.url(),
         "data_dir": "data",
         "nodes": plan.node_urls(),
-        "model": { "path": path, "name": spec.name },
+        // Validators ask for bytes, whatever the model's own tokens are.
+        "model": { "path": path, "name": spec.name, "bytes": true },
         // The gateway holds no stake: it is let in by name.
         "access": { "min_stake": "1", "allow": [gateway.to_string()] },
     }))

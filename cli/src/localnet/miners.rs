@@ -31,17 +31,33 @@ struct MinersFile {
 /// Resolves `--miners`.
 pub(crate) fn resolve(choice: &str) -> Result<Vec<MinerSpec>> {
     match choice {
-        "tiny" => Ok(shipped::ALL
-            .iter()
-            .map(|shipped| MinerSpec { name: shipped.name.to_owned(), model: shipped.name.into() })
-            .collect()),
-        "smollm2" => bail!("--miners smollm2: this version cannot load GGUF models yet; use tiny, or a file"),
+        "tiny" => Ok(tiny().collect()),
+        "smollm2" => {
+            let model = smollm2().context("--miners smollm2")?;
+            Ok(std::iter::once(MinerSpec { name: "smollm2".to_owned(), model }).chain(tiny()).collect())
+        }
         file => from_file(Path::new(file)).with_context(|| format!("--miners {file}")),
     }
 }
 
+fn tiny() -> impl Iterator<Item = MinerSpec> {
+    shipped::ALL.iter().map(|shipped| MinerSpec { name: shipped.name.to_owned(), model: shipped.name.into() })
+}
+
+/// SmolLM2-135M-Instruct where `cargo xtask smollm2` puts it.
+fn smollm2() -> Result<PathBuf> {
+    const FILE: &str = "acumen/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
+    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let cache = cache.or_else(|| Some(std::env::home_dir()?.join(".cache")));
+    let path = cache.context("no home directory: set XDG_CACHE_HOME")?.join(FILE);
+    if !path.exists() {
+        bail!("no model at {}: fetch it with `cargo xtask smollm2` (98 MB)", path.display());
+    }
+    Ok(path)
+}
+
 fn from_file(path: &Path) -> Result<Vec<MinerSpec>> {
-    let text = fs::read_to_string(path).context("cannot read it (the other choice is `tiny`)")?;
+    let text = fs::read_to_string(path).context("cannot read it (the other choices are `tiny` and `smollm2`)")?;
     let mut miners = toml::from_str::<MinersFile>(&text)?.miner;
     if miners.is_empty() || miners.len() > MAX_MINERS {
         bail!("{} miners: between 1 and {MAX_MINERS} are possible", miners.len());

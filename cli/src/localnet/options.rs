@@ -8,8 +8,9 @@ use anyhow::{Result, bail};
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Which miners: `tiny` (the five shipped models) or a TOML file with a `[[miner]]` table for each
-    #[arg(long, default_value = "tiny", value_name = "tiny|FILE.toml")]
+    /// Which miners: `tiny` (the five shipped models), `smollm2` (these and SmolLM2-135M, which `cargo xtask smollm2`
+    /// fetches) or a TOML file with a `[[miner]]` table for each
+    #[arg(long, default_value = "tiny", value_name = "tiny|smollm2|FILE.toml")]
     pub(crate) miners: String,
     /// Chain nodes that decide blocks together: of four, one may fail (a new folder only)
     #[arg(long, default_value_t = 4)]
@@ -29,9 +30,9 @@ pub(crate) struct Args {
     /// Blocks in an epoch (a new folder only)
     #[arg(long, default_value_t = 20)]
     pub(crate) tempo: u64,
-    /// Milliseconds between blocks (a new folder only)
-    #[arg(long, default_value_t = 600, value_name = "MS")]
-    pub(crate) block_time: u64,
+    /// Milliseconds between blocks (a new folder only) [default: 600; 3000 with smollm2, which answers more slowly]
+    #[arg(long, value_name = "MS")]
+    pub(crate) block_time: Option<u64>,
     /// Leave a dead child dead, to watch what the subnet does without it
     #[arg(long)]
     pub(crate) no_restart: bool,
@@ -56,6 +57,11 @@ my-miners.toml:
 const MAX_VALIDATORS: usize = 16;
 
 impl Args {
+    /// Milliseconds between blocks: short enough to watch, long enough for all miners to answer within an epoch.
+    pub(crate) fn block_time(&self) -> u64 {
+        self.block_time.unwrap_or(if self.miners == "smollm2" { 3_000 } else { 600 })
+    }
+
     /// Refuses what cannot work, before anything is written.
     pub(crate) fn check(&self) -> Result<()> {
         if self.nodes == 0 || self.nodes > MAX_VALIDATORS {
@@ -76,8 +82,8 @@ impl Args {
                 self.tempo
             );
         }
-        if self.block_time < 100 {
-            bail!("--block-time {}: at least 100 ms", self.block_time);
+        if self.block_time() < 100 {
+            bail!("--block-time {}: at least 100 ms", self.block_time());
         }
         Ok(())
     }

@@ -122,7 +122,7 @@ impl Plan {
             processes.push(ports.process(Role::Validator, format!("validator-{index}"), index, None)?);
         }
         processes.push(ports.process(Role::Gateway, "gateway".to_owned(), 0, None)?);
-        Ok(Self { seed: args.seed, tempo: args.tempo, block_time_ms: args.block_time, processes })
+        Ok(Self { seed: args.seed, tempo: args.tempo, block_time_ms: args.block_time(), processes })
     }
 
     /// The processes of one role.

@@ -1,8 +1,7 @@
 //! Which model to run, how, and what to feed it: the options that several commands share.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use acumen_models::gguf::Gguf;
 use acumen_models::tokenizer::Tokenizer;
 use acumen_models::{Device, Dtype, LanguageModel, LoadOptions, ModelError, Token, byte_tokens, load};
 use anyhow::{Context as _, Result, bail};
@@ -20,6 +19,9 @@ pub(crate) struct Model {
     /// cpu or cuda:0
     #[arg(long, default_value = "cpu", value_parser = device)]
     device: Device,
+    /// Answer byte by byte, as track 0 asks, whatever the model's own tokens are
+    #[arg(long)]
+    bytes: bool,
     /// Threads inside one operation [default: all cores]
     #[arg(long)]
     threads: Option<usize>,
@@ -67,7 +69,7 @@ pub(crate) struct Loaded {
 impl Input {
     pub(super) fn load(&self) -> Result<Loaded> {
         let model = self.model.load()?;
-        let tokenizer = tokenizer(&self.model.path)?;
+        let tokenizer = self.model.tokenizer()?;
         let prompt = self.prompt.tokens(tokenizer.as_ref())?;
         Ok(Loaded { model, prompt, tokenizer })
     }
@@ -77,27 +79,21 @@ impl Model {
     pub(super) fn options(&self) -> LoadOptions {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = Some(self.threads.unwrap_or(cores).max(1));
-        LoadOptions { threads, dtype: self.dtype, device: self.device, ..LoadOptions::default() }
+        let (dtype, device, bytes) = (self.dtype, self.device, self.bytes);
+        LoadOptions { threads, dtype, device, bytes, ..LoadOptions::default() }
+    }
+
+    /// How text becomes tokens of this model; none for a folder that came without.
+    fn tokenizer(&self) -> Result<Option<Tokenizer>> {
+        if self.bytes {
+            return Ok(Some(Tokenizer::of_bytes()));
+        }
+        Ok(Tokenizer::of_model(&self.path, self.options().max_file_bytes)?)
     }
 
     pub(super) fn load(&self) -> Result<Box<dyn LanguageModel>> {
         Ok(load(&self.path, &self.options())?)
     }
-}
-
-/// How the model's text becomes tokens.
-fn tokenizer(path: &Path) -> Result<Option<Tokenizer>> {
-    if path.is_dir() {
-        if !path.join("tokenizer.json").exists() {
-            return Ok(None);
-        }
-        return Ok(Some(Tokenizer::from_folder(path)?));
-    }
-    if path.extension().is_some_and(|extension| extension == "gguf") {
-        let file = Gguf::open(path, LoadOptions::default().max_file_bytes)?;
-        return Ok(Some(Tokenizer::from_gguf(&file)?));
-    }
-    Ok(Some(Tokenizer::of_bytes()))
 }
 
 impl Prompt {
