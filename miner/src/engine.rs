@@ -5,7 +5,6 @@
 //! hangs must not take a thread of the server with it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use acumen_models::{Load, LogProbs, ModelInfo, Replica, ReplicaError, SessionHandle, Tokenizer};
 use acumen_proto::inference_v1 as wire;
@@ -18,9 +17,6 @@ use crate::upstream::{Upstream, UpstreamError, UpstreamSession};
 
 pub(crate) use progress::Progress;
 pub(crate) use slot::EngineSlot;
-
-/// Counts the models loaded since the process started.
-static GENERATION: AtomicUsize = AtomicUsize::new(0);
 
 /// Name of the tokenizer whose ids are bytes.
 pub(crate) const BYTES: &str = "bytes";
@@ -64,20 +60,19 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// On a replica of this process.
-    pub(crate) fn new(replica: Replica, tokenizer: Option<Tokenizer>) -> Self {
+    pub(crate) fn new(replica: Replica, tokenizer: Option<Tokenizer>, generation: u64) -> Self {
         let info = replica.info().clone();
-        Self::with(Backend::Replica(Some(replica)), info, tokenizer)
+        Self::with(Backend::Replica(Some(replica)), info, tokenizer, generation)
     }
 
     /// On another server.
-    pub(crate) fn upstream(upstream: Arc<Upstream>) -> Self {
+    pub(crate) fn upstream(upstream: Arc<Upstream>, generation: u64) -> Self {
         let info = upstream.info().clone();
         let tokenizer = (info.tokenizer == BYTES).then(Tokenizer::of_bytes);
-        Self::with(Backend::Upstream(upstream), info, tokenizer)
+        Self::with(Backend::Upstream(upstream), info, tokenizer, generation)
     }
 
-    fn with(backend: Backend, info: ModelInfo, tokenizer: Option<Tokenizer>) -> Self {
-        let generation = GENERATION.fetch_add(1, Ordering::Relaxed) as u64 + 1;
+    fn with(backend: Backend, info: ModelInfo, tokenizer: Option<Tokenizer>, generation: u64) -> Self {
         let (progress, lost) = (Progress::default(), CancellationToken::new());
         Self { backend, info, tokenizer: tokenizer.map(Arc::new), generation, progress, lost }
     }
@@ -91,7 +86,7 @@ impl Engine {
         self.tokenizer.as_ref()
     }
 
-    /// Counts from 1 over the life of the process.
+    /// Counts the models of this miner from 1 on.
     pub(crate) const fn generation(&self) -> u64 {
         self.generation
     }

@@ -8,6 +8,7 @@
 //! outside. After [`MAX_HANGS`] of them the miner ends, so that whoever supervises the process starts it clean.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,7 @@ pub(crate) struct Supervisor {
     shared: Arc<Shared>,
     loader: Loader,
     limits: ReplicaLimits,
+    loads: AtomicU64,
     reload: Reload,
     upstream: Option<UpstreamConfig>,
     path: PathBuf,
@@ -61,6 +63,7 @@ impl Supervisor {
             shared,
             loader: Arc::new(Mutex::new(loader)),
             limits: replica_limits(&config.limits),
+            loads: AtomicU64::new(0),
             reload,
             upstream: config.model.upstream.clone(),
             path: config.model.path.clone(),
@@ -110,7 +113,7 @@ impl Supervisor {
         if let Some(config) = &self.upstream {
             let connected = Upstream::connect(config).await;
             let upstream = connected.map_err(|error| ModelError::Engine(error.to_string()))?;
-            return Ok(Arc::new(Engine::upstream(upstream)));
+            return Ok(Arc::new(Engine::upstream(upstream, self.count())));
         }
         let (loader, limits, path) = (Arc::clone(&self.loader), self.limits, self.path.clone());
         let (reply, loaded) = oneshot::channel();
@@ -126,7 +129,12 @@ impl Supervisor {
         spawned.map_err(|error| ModelError::Engine(format!("cannot start a thread: {error}")))?;
         let loaded = loaded.await.map_err(|_| ModelError::Panicked("the thread ended".to_owned()))?;
         let (replica, tokenizer) = loaded?;
-        Ok(Arc::new(Engine::new(replica, tokenizer)))
+        Ok(Arc::new(Engine::new(replica, tokenizer, self.count())))
+    }
+
+    /// The number of the model that has just been loaded.
+    fn count(&self) -> u64 {
+        self.loads.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Puts a new checkpoint in place of the old one.
