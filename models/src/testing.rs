@@ -1,6 +1,7 @@
 //! What the tests of several modules need: small models with known weights, and comparisons.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -15,6 +16,13 @@ pub(crate) const TINY: GptConfig = GptConfig { context: 8, layers: 2, heads: 2, 
 
 /// Differences that the order of floating-point sums explains.
 pub(crate) const TOLERANCE: f32 = 1e-4;
+
+/// Held by tests that draw from libtorch's generator: there is one for the whole process, and a seed that one test sets
+/// would be used up by another.
+pub(crate) fn generator() -> MutexGuard<'static, ()> {
+    static GENERATOR: Mutex<()> = Mutex::new(());
+    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 pub(crate) fn checkpoint(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("checkpoints").join(name)

@@ -57,6 +57,7 @@ fn assert_near(found: &Tensor, x: &Tensor, w: &Tensor, factor: f64, what: &str) 
 
 #[test]
 fn four_bit_blocks_give_the_product_of_their_values() {
+    let _alone = crate::testing::generator();
     let (outputs, inputs) = (48usize, 512usize);
     for kind in [GgmlType::Q4_0, GgmlType::Q4_1, GgmlType::Q4K] {
         let bytes = blocks(kind, outputs, inputs, 3);
@@ -103,6 +104,7 @@ fn other_types_and_odd_sizes_are_not_packed() {
 
 #[test]
 fn a_rounded_matrix_is_within_half_a_step() {
+    let _alone = crate::testing::generator();
     let weight = Tensor::randn([32, 96], (Kind::Float, Device::Cpu));
     let one_hot = Tensor::eye(96, (Kind::BFloat16, Device::Cpu));
     let read = |y: Tensor| y.to_kind(Kind::Float).tr();
@@ -123,6 +125,7 @@ fn a_rounded_matrix_is_within_half_a_step() {
 
 #[test]
 fn a_matrix_of_zeros_stays_one() {
+    let _alone = crate::testing::generator();
     let weight = Tensor::zeros([16, 32], (Kind::Float, Device::Cpu));
     let x = activations(2, 32);
     for dtype in [Dtype::Int8, Dtype::Int4] {
@@ -133,6 +136,7 @@ fn a_matrix_of_zeros_stays_one() {
 
 #[test]
 fn bias_and_leading_dimensions_are_kept() {
+    let _alone = crate::testing::generator();
     let weight = Tensor::randn([16, 64], (Kind::Float, Device::Cpu));
     let bias = Tensor::arange(16, (Kind::BFloat16, Device::Cpu));
     for (dtype, dense) in
@@ -153,6 +157,7 @@ fn bias_and_leading_dimensions_are_kept() {
 
 #[test]
 fn a_width_that_four_bits_cannot_take_is_kept_in_eight() {
+    let _alone = crate::testing::generator();
     let weight = Tensor::randn([15, 40], (Kind::Float, Device::Cpu));
     let layer = Linear::new(weight, None, &target(Dtype::Int4, false)).unwrap();
     assert!(matches!(layer, Linear::Int8(_)));

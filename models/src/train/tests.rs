@@ -29,6 +29,7 @@ fn config(folder: &std::path::Path) -> TrainConfig {
 
 #[test]
 fn a_run_learns_and_its_checkpoint_says_how() {
+    let _alone = crate::testing::generator();
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path());
     let mut seen = Vec::new();
@@ -48,6 +49,7 @@ fn a_run_learns_and_its_checkpoint_says_how() {
 
 #[test]
 fn a_run_can_be_repeated_and_traced() {
+    let _alone = crate::testing::generator();
     let folder = tempfile::tempdir().unwrap();
     let mut config = TrainConfig { steps: 6, evaluate_every: 6, ..config(folder.path()) };
     run(&config, &mut |_| {}).unwrap();
