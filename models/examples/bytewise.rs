@@ -49,9 +49,16 @@ fn by_tokens(
 ) -> Result<(f64, usize), Box<dyn std::error::Error>> {
     let text = format!("\n{}", std::str::from_utf8(text)?);
     let tokens = tokenizer.encode(&text, true)?;
-    let lengths: Vec<usize> = tokens.iter().map(|token| tokenizer.bytes(*token).map_or(0, <[u8]>::len)).collect();
+    let lengths: Vec<usize> =
+        tokens.iter().map(|token| tokenizer.bytes(*token).map_or(0, <[u8]>::len)).collect();
     let mut begun = 0;
-    let first = lengths.iter().take_while(|length| { begun += **length; begun <= context + 1 }).count();
+    let first = lengths
+        .iter()
+        .take_while(|length| {
+            begun += **length;
+            begun <= context + 1
+        })
+        .count();
     let mut session = model.open(&[tokens[..first].to_vec()])?;
     let mut nats = 0.0;
     for token in &tokens[first..] {

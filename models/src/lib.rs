@@ -78,5 +78,5 @@ pub use error::ModelError;
 pub use load::load;
 pub use model::{LanguageModel, LogProbs, Memory, ModelInfo, Positions, Session, Token, byte_tokens};
 pub use options::{Device, Dtype, LoadOptions};
-pub use tokenizer::Tokenizer;
 pub use replica::{Load, Replica, ReplicaError, ReplicaLimits, SessionHandle};
+pub use tokenizer::Tokenizer;

@@ -192,7 +192,13 @@ impl LanguageModel for ScriptModel {
         each: &mut dyn FnMut(usize, &[f32]) -> ControlFlow<()>,
     ) -> Result<(), ModelError> {
         check_documents(&[tokens.to_vec()], self.info.vocab)?;
-        score::raw(&|ids| self.script.logits(ids), (self.script.config.begin, self.script.config.context), tokens, positions, each)
+        score::raw(
+            &|ids| self.script.logits(ids),
+            (self.script.config.begin, self.script.config.context),
+            tokens,
+            positions,
+            each,
+        )
     }
 
     fn score(&self, documents: &[Vec<Token>]) -> Result<Vec<Vec<f32>>, ModelError> {

@@ -57,7 +57,8 @@ fn smollm2() -> Result<PathBuf> {
 }
 
 fn from_file(path: &Path) -> Result<Vec<MinerSpec>> {
-    let text = fs::read_to_string(path).context("cannot read it (the other choices are `tiny` and `smollm2`)")?;
+    let text =
+        fs::read_to_string(path).context("cannot read it (the other choices are `tiny` and `smollm2`)")?;
     let mut miners = toml::from_str::<MinersFile>(&text)?.miner;
     if miners.is_empty() || miners.len() > MAX_MINERS {
         bail!("{} miners: between 1 and {MAX_MINERS} are possible", miners.len());

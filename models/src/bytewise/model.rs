@@ -84,8 +84,9 @@ impl Inner {
     /// A document after its context but for the last few bytes, which are returned. A newline comes before every
     /// document, and before that what the tokenizer puts at the beginning of a text.
     fn begin(&self, context: &[Token]) -> Result<(Document, Vec<u8>), ModelError> {
-        let text: Vec<u8> =
-            std::iter::once(b'\n').chain(context.iter().filter_map(|byte| u8::try_from(*byte).ok())).collect();
+        let text: Vec<u8> = std::iter::once(b'\n')
+            .chain(context.iter().filter_map(|byte| u8::try_from(*byte).ok()))
+            .collect();
         let mut settled = self.tokenizer.encode("", true)?;
         let mut tokens = self.cut(&text)?;
         let open = tokens.split_off(tokens.len().saturating_sub(OPEN_TOKENS));

@@ -16,8 +16,8 @@ use tch::{Kind, Tensor};
 
 use super::{BEGIN, Gpt, GptConfig, VOCAB, session, shape};
 use crate::files::{self, Digest};
-use crate::torch::dim;
 use crate::model::check_documents;
+use crate::torch::dim;
 use crate::{LanguageModel, ModelError, ModelInfo, Positions, Session, Token, score};
 
 /// The metadata key, and the version of what stands under it.
