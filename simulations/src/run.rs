@@ -40,8 +40,8 @@ pub enum RunError {
     Chain {
         /// When.
         epoch: u64,
-        /// What.
-        source: ChainError,
+        /// What. In a box because it can be large, and every result would be.
+        source: Box<ChainError>,
     },
     /// Answers could not be judged.
     #[error("epoch {epoch}: {source}")]
@@ -51,6 +51,12 @@ pub enum RunError {
         /// What.
         source: JudgeError,
     },
+}
+
+impl RunError {
+    fn chain(epoch: u64, source: ChainError) -> Self {
+        Self::Chain { epoch, source: Box::new(source) }
+    }
 }
 
 /// A row waiting to be revealed.
@@ -99,8 +105,8 @@ impl<'a> Play<'a> {
     fn new(scenario: &'a Scenario) -> Result<Self, RunError> {
         let actors = actors(scenario);
         let chain = Chain::new(&genesis(scenario, &actors));
-        let mut chain = chain.map_err(|source| RunError::Chain { epoch: 0, source })?;
-        let audit = chain.audit().map_err(|source| RunError::Chain { epoch: 0, source })?;
+        let mut chain = chain.map_err(|source| RunError::chain(0, source))?;
+        let audit = chain.audit().map_err(|source| RunError::chain(0, source))?;
         let mind =
             || Mind { judge: Judge::new(&scenario.world, scenario.miners.len()), fixed: None, promise: None };
         Ok(Self {
@@ -115,7 +121,7 @@ impl<'a> Play<'a> {
     }
 
     fn epoch(&mut self, epoch: u64) -> Result<(), RunError> {
-        let chain = |source| RunError::Chain { epoch, source };
+        let chain = |source| RunError::chain(epoch, source);
         let mut first = self.reveals().map_err(chain)?;
         first.extend(self.registrations(epoch).map_err(chain)?);
         self.block(&first).map_err(chain)?;
@@ -175,8 +181,8 @@ impl<'a> Play<'a> {
 
     /// What each validator wants to commit to.
     fn rows(&mut self, epoch: u64) -> Result<Vec<Option<Weights>>, RunError> {
-        let slots = self.slots().map_err(|source| RunError::Chain { epoch, source })?;
-        let revealed = self.revealed().map_err(|source| RunError::Chain { epoch, source })?;
+        let slots = self.slots().map_err(|source| RunError::chain(epoch, source))?;
+        let revealed = self.revealed().map_err(|source| RunError::chain(epoch, source))?;
         let (scenario, miners) = (self.scenario, &self.miners);
         let rows = self.minds.par_iter_mut().enumerate().map(|(validator, mind)| {
             let asker = Asker { epoch, validator, stake_acu: scenario.validators[validator].stake_acu };

@@ -135,7 +135,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
         match subject {
             Subject::Ours(_) => {}
             Subject::Other(other) => {
-                notes.extend(other.fault().map(|fault| format!("{}: {fault}", other.name())))
+                notes.extend(other.fault().map(|fault| format!("{}: {fault}", other.name())));
             }
         }
     }
