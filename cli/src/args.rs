@@ -77,6 +77,6 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Bench(bench::Command),
     /// Check that this machine can run Acumen, or why an address cannot be reached.
-    /// Examples: acumen doctor; acumen doctor http://node.example.org:9944 /dns4/boot.example.org/tcp/9901
+    /// Examples: acumen doctor; acumen doctor /dns4/boot.example.org/tcp/9901
     Doctor(doctor::Args),
 }

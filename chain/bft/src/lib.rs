@@ -5,7 +5,7 @@
 //! nothing of ledger or store.
 //!
 //! Safety rests on three things: proposals are durable before they are answered and the same when asked again
-//! ([`Application::propose`]), votes are logged before they leave ([`run`] keeps the log in its folder), and a block is
+//! ([`Application::propose`]), votes are logged before they leave ([`run()`] keeps the log in its folder), and a block is
 //! committed with its certificate in one durable step ([`Application::commit`]). Liveness needs more than 2/3 of the power
 //! connected. Times are milliseconds, sizes bytes.
 #![forbid(unsafe_code)]
