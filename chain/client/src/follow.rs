@@ -36,7 +36,7 @@ impl ChainClient {
                 }
                 Ok(id)
             }
-            Err(LightError::UnknownSet { .. }) if height < self.anchor() => self.parents(node, signed).await,
+            Err(LightError::UnknownSet { .. }) if height <= self.anchor() => self.parents(node, signed).await,
             Err(LightError::UnknownSet { .. }) => {
                 let mut again = self.shared.anchor.clone();
                 self.epochs(node, &mut again, height).await?;
@@ -78,7 +78,7 @@ impl ChainClient {
         Ok(())
     }
 
-    /// Verifies a header before the checkpoint: each header names its parent, back from the checkpoint.
+    /// Verifies a header up to the checkpoint: each header names its parent, back from the checkpoint.
     async fn parents(&self, node: &mut Node, signed: &SignedHeader) -> Result<Hash, ClientError> {
         let anchor = self.shared.anchor.tip();
         let (height, from) = (signed.header.height, anchor.height);

@@ -124,6 +124,7 @@ impl Node {
         let address = self.address()?;
         let stop = shutdown.child_token();
         let Self { genesis, executor, consensus, follow, gossip, metrics, listener, metrics_listener } = self;
+        let mut released = executor.tip();
         let tip = executor.store().tip().height;
         tracing::info!(chain = %genesis.chain, genesis = %executor.genesis(), height = %tip, %address, "node is up");
         let service = Service::new(executor.clone(), genesis, metrics.clone(), stop.clone());
@@ -145,6 +146,8 @@ impl Node {
             tracing::warn!("connections did not end in time and were cut");
             tasks.shutdown().await;
         }
+        // Connections let go of the store a moment after their server; its folder is free only then.
+        let _ = tokio::time::timeout(DRAIN, async { while released.changed().await.is_ok() {} }).await;
         tracing::info!("node has stopped");
         first
     }

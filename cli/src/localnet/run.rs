@@ -1,6 +1,7 @@
 //! The life of a localnet: open the folder, start the children, register, report, end.
 
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use acumen_protocol::Height;
 use anyhow::Result;
@@ -59,7 +60,7 @@ async fn print_notices(mut notices: mpsc::Receiver<Notice>) {
 }
 
 async fn report(args: &Args, layout: &Layout) -> Result<()> {
-    let plan = &layout.plan;
+    let (plan, since) = (&layout.plan, SystemTime::now());
     let client = bootstrap::connect(plan).await?;
     let from = client.status().await?.tip.height.next().unwrap_or(Height::ZERO);
     let sent = bootstrap::bootstrap(&client, plan).await?;
@@ -67,7 +68,7 @@ async fn report(args: &Args, layout: &Layout) -> Result<()> {
         "registered and staked with {sent} transactions; an epoch takes about {} s",
         epoch_seconds(layout)
     );
-    let mut watch = Watch::new(&client, plan, from);
+    let mut watch = Watch::new(&client, plan, from, since);
     let mut seen = 0;
     loop {
         let epoch = watch.next_epoch().await?;

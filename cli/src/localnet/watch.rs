@@ -1,6 +1,6 @@
 //! Follows the chain from epoch to epoch and gathers what there is to say about each.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use acumen_chain_client::{BlockStream, ChainClient, VerifiedBlock};
 use acumen_proto::validation_v1::validation_client::ValidationClient;
@@ -26,16 +26,19 @@ const RETRY: Duration = Duration::from_millis(200);
 pub(crate) struct Watch {
     client: ChainClient,
     blocks: BlockStream,
+    /// Blocks from before are not news: a node that is asked at once after a start may be behind the others.
+    since: SystemTime,
     tempo: u64,
     validators: Vec<String>,
 }
 
 impl Watch {
-    /// Watches from `from` on.
-    pub(crate) fn new(client: &ChainClient, plan: &Plan, from: Height) -> Self {
+    /// Watches from `from` on, for blocks that were made after `since`.
+    pub(crate) fn new(client: &ChainClient, plan: &Plan, from: Height, since: SystemTime) -> Self {
         Self {
             client: client.clone(),
             blocks: client.subscribe(Some(from)),
+            since,
             tempo: plan.tempo,
             validators: plan.of(Role::Validator).map(super::plan::Process::url).collect(),
         }
@@ -45,13 +48,18 @@ impl Watch {
     pub(crate) async fn next_epoch(&mut self) -> Result<EpochReport> {
         loop {
             match self.blocks.next().await.context("the stream of blocks ended")? {
-                Ok(block) if block.header.height.get().is_multiple_of(self.tempo) => {
+                Ok(block) if self.is_news(&block) => {
                     return self.patient_report(&block).await;
                 }
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "waiting for the node"),
             }
         }
+    }
+
+    fn is_news(&self, block: &VerifiedBlock) -> bool {
+        let made = UNIX_EPOCH + Duration::from_millis(block.header.time.get());
+        block.header.height.get().is_multiple_of(self.tempo) && made >= self.since
     }
 
     /// The node may be restarting at this very moment: what it has finalised, it will tell again.
