@@ -17,7 +17,7 @@
 //! | [`bytewise`] | any of them, answering byte by byte |
 //! | [`tokenizer`] | text to tokens and back, chat messages to text |
 //! | [`sampling`] | the choice of a token that anyone can replay |
-//! | [`evaluate`], [`generate`], [`inspect`] | what can be done with any model |
+//! | [`evaluate`], [`inspect`] | what can be done with any model |
 //! | `train` | the training loop of the shipped checkpoints (libtorch) |
 //!
 //! Units: log-probabilities are natural logarithms; losses are nats unless a name says bits per byte.
@@ -37,7 +37,6 @@ mod engine;
 mod error;
 pub mod evaluate;
 mod files;
-pub mod generate;
 #[cfg(feature = "libtorch")]
 pub mod gguf;
 #[cfg(feature = "libtorch")]

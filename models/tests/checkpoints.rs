@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use acumen_models::evaluate::{Losses, TASK_SEED, evaluate, floors};
-use acumen_models::generate::{Sampling, generate};
 use acumen_models::inspect::inspect;
 use acumen_models::{LoadOptions, ModelError, Replica, ReplicaLimits, byte_tokens, corpus, load};
 use acumen_scoring_tasks::{Family, text};
@@ -91,19 +90,6 @@ fn the_best_model_learns_a_document_while_it_reads() {
     let nats = model.score(&documents).unwrap();
     let cost = |from: usize, to: usize| -> f32 { nats.iter().flat_map(|n| &n[from..to]).sum() };
     assert!(2.0 * cost(150, 250) < cost(0, 100), "{} {}", cost(0, 100), cost(150, 250));
-}
-
-#[test]
-fn a_replayed_generation_is_the_same_text() {
-    let model = load(&checkpoint(ORDER[3]), &LoadOptions::default()).unwrap();
-    let sampling = Sampling { temperature: 0.8, seed: 4 };
-    let prompt = byte_tokens(b"My fellow Americans, ");
-    let first = generate(model.as_ref(), &prompt, 40, sampling).unwrap();
-    assert_eq!(first, generate(model.as_ref(), &prompt, 40, sampling).unwrap());
-    assert_eq!(first.len(), 40);
-    let negative = Sampling { temperature: -1.0, seed: 4 };
-    let error = generate(model.as_ref(), &prompt, 1, negative).unwrap_err();
-    assert!(matches!(error, ModelError::Config { field: "temperature", .. }));
 }
 
 #[tokio::test]

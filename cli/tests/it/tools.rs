@@ -63,6 +63,11 @@ fn generation_is_replayed_by_its_seed() {
     assert_ne!(first["ids"], generate("2")["ids"]);
     assert_eq!(first["usage"]["completion_tokens"], 12);
     assert_eq!(first["finish_reason"], "length");
+    // For people the text comes before the same object.
+    let both =
+        run(&["model", "generate", "--model", &model, "--prompt", "Fellow citizens", "--max-tokens", "3"]);
+    let (shown, last) = (stdout(&both), serde_json::from_str::<Value>(stdout(&both).lines().last().unwrap()));
+    assert!(shown.starts_with(last.unwrap()["text"].as_str().unwrap()), "{shown}");
 }
 
 #[test]

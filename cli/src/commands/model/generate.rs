@@ -28,7 +28,7 @@ pub(crate) struct GenerateArgs {
     /// Go on after a token that ends the text
     #[arg(long)]
     ignore_eos: bool,
-    /// Print one JSON object at the end instead of the text
+    /// Print the last line alone: one JSON object with ids, text, why it ended, and usage
     #[arg(long)]
     json: bool,
 }
@@ -49,7 +49,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<()> {
     };
     if !args.json {
         let shown = || ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        return output::line(text.unwrap_or_else(shown));
+        output::line(text.clone().unwrap_or_else(shown))?;
     }
     let prompt = loaded.prompt.len();
     let usage = json!({
