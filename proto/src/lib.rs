@@ -8,8 +8,10 @@ pub mod auth;
 pub mod chain;
 pub mod error;
 pub mod inference;
+pub mod request_id;
 
 pub use error::WireError;
+pub use request_id::RequestId;
 
 /// Generated code. Its items are documented in the `.proto` files.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::too_many_lines, rustdoc::all)]
@@ -38,6 +40,10 @@ pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "
 
 /// gRPC path of the Predict stream: part of what a request's signature covers.
 pub const PREDICT_PATH: &str = "/acumen.inference.v1.Inference/Predict";
+/// gRPC path of GetInfo.
+pub const GET_INFO_PATH: &str = "/acumen.inference.v1.Inference/GetInfo";
+/// gRPC path of GetLoad.
+pub const GET_LOAD_PATH: &str = "/acumen.inference.v1.Inference/GetLoad";
 /// gRPC path of Generate.
 pub const GENERATE_PATH: &str = "/acumen.inference.v1.Inference/Generate";
 /// gRPC path of Tokenize.

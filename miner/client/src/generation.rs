@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use acumen_proto::inference::{Distribution, Finish, Generate};
-use acumen_proto::{GENERATE_PATH, WireError, inference_v1 as wire};
+use acumen_proto::{GENERATE_PATH, RequestId, WireError, inference_v1 as wire};
 use acumen_protocol::AccountId;
 use acumen_protocol::session::Transcript;
 use tonic::Streaming;
 
-use crate::calls::verify;
+use crate::call::{Call, verify};
 use crate::{ClientError, MinerClient};
 
 /// A generated token.
@@ -45,6 +45,7 @@ pub struct End {
 /// A running generation. Dropping it cancels what the miner still does for it.
 #[derive(Debug)]
 pub struct Generation {
+    call: Call,
     incoming: Streaming<wire::GenerateResponse>,
     transcript: Transcript,
     miner: AccountId,
@@ -60,10 +61,11 @@ impl MinerClient {
     /// # Errors
     /// See [`ClientError`].
     pub async fn generate(&self, wanted: Generate) -> Result<Generation, ClientError> {
-        let mut inner = self.inner.clone();
-        let (request, transcript) = self.signed(GENERATE_PATH, wire::GenerateRequest::from(wanted));
-        let incoming = self.first(async { Ok(inner.generate(request).await?.into_inner()) }).await?;
+        let (call, mut inner) = (self.call(GENERATE_PATH), self.inner.clone());
+        let (request, transcript) = self.signed(&call, wire::GenerateRequest::from(wanted));
+        let incoming = self.first(&call, async { Ok(inner.generate(request).await?.into_inner()) }).await?;
         Ok(Generation {
+            call,
             incoming,
             transcript,
             miner: self.miner,
@@ -76,6 +78,12 @@ impl MinerClient {
 }
 
 impl Generation {
+    /// What the logs of both sides call this generation.
+    #[must_use]
+    pub const fn request_id(&self) -> &RequestId {
+        self.call.id()
+    }
+
     /// The next token; `None` after the last.
     ///
     /// # Errors
@@ -84,14 +92,19 @@ impl Generation {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(None);
         }
+        let call = self.call.clone();
+        let token = call.run(self.receive()).await?;
+        self.position += 1;
+        self.closed = token.end.is_some();
+        Ok(Some(token))
+    }
+
+    async fn receive(&mut self) -> Result<GeneratedToken, ClientError> {
         let limit = self.answer_timeout;
         let message = tokio::time::timeout(limit, self.incoming.message()).await;
         let mut message = message.map_err(|_| ClientError::Late { limit })??.ok_or(ClientError::Closed)?;
         verify(self.miner, &mut self.transcript, &mut message)?;
-        let token = self.read(message)?;
-        self.position += 1;
-        self.closed = token.end.is_some();
-        Ok(Some(token))
+        self.read(message)
     }
 
     fn read(&self, message: wire::GenerateResponse) -> Result<GeneratedToken, ClientError> {

@@ -2,12 +2,15 @@
 //!
 //! [`MinerClient`] is one lazy HTTP/2 connection to one miner, cheap to clone. [`MinerClient::open`] starts a Predict
 //! stream ([`PredictSession`]): contexts out, one distribution per document back, then a token per document out, and so
-//! on. [`MinerClient::generate`] has the miner choose the tokens instead ([`Generation`]). Every opening is signed by the asker's hotkey, every later message by a session key, and every answer must carry
-//! the miner's receipt over the whole conversation so far (docs/spec/auth.md, docs/spec/stream.md).
+//! on. [`MinerClient::generate`] has the miner choose the tokens instead ([`Generation`]). Every opening is signed by the
+//! asker's hotkey, every later message by a session key, and every answer must carry the miner's receipt over the whole
+//! conversation so far (docs/spec/auth.md, docs/spec/stream.md). Each call has an id in its metadata and in the logs of
+//! both sides ([`MinerClient::with_request_id`]).
 //!
 //! Invariant: a distribution that this crate returns came from the miner's hotkey, in answer to exactly the messages
 //! that were sent, before the deadline. Whether it *is* a distribution is for `scoring/value` to judge.
 
+mod call;
 mod calls;
 mod error;
 mod generation;
@@ -22,11 +25,12 @@ use std::time::Duration;
 use acumen_proto::inference::{Distribution, MAX_MESSAGE_BYTES};
 use acumen_proto::inference_v1 as wire;
 use acumen_proto::inference_v1::inference_client::InferenceClient;
+use acumen_proto::{GET_INFO_PATH, GET_LOAD_PATH, PREDICT_PATH};
 use acumen_protocol::call::Endpoint;
 use acumen_protocol::{AccountId, Keypair};
-use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 
+pub use acumen_proto::RequestId;
 pub use error::ClientError;
 pub use generation::{End, GeneratedToken, Generation};
 pub use report::{LoadReport, MinerInfo};
@@ -64,7 +68,7 @@ pub struct MinerClient {
     miner: AccountId,
     key: Arc<Keypair>,
     options: Arc<ClientOptions>,
-    request_id: Option<MetadataValue<Ascii>>,
+    request_id: Option<RequestId>,
 }
 
 impl MinerClient {
@@ -114,8 +118,9 @@ impl MinerClient {
     /// # Errors
     /// See [`ClientError`]; [`ClientError::OtherMiner`] if another hotkey answers there.
     pub async fn info(&self) -> Result<MinerInfo, ClientError> {
-        let mut inner = self.inner.clone();
-        let response = self.first(async { Ok(inner.get_info(wire::GetInfoRequest {}).await?) }).await?;
+        let (call, mut inner) = (self.call(GET_INFO_PATH), self.inner.clone());
+        let request = call.bare(wire::GetInfoRequest {});
+        let response = self.first(&call, async { Ok(inner.get_info(request).await?) }).await?;
         let info = MinerInfo::try_from(response.into_inner())?;
         if info.hotkey != self.miner {
             return Err(ClientError::OtherMiner { expected: self.miner, found: info.hotkey });
@@ -128,8 +133,9 @@ impl MinerClient {
     /// # Errors
     /// See [`ClientError`].
     pub async fn load(&self) -> Result<LoadReport, ClientError> {
-        let mut inner = self.inner.clone();
-        let response = self.first(async { Ok(inner.get_load(wire::GetLoadRequest {}).await?) }).await?;
+        let (call, mut inner) = (self.call(GET_LOAD_PATH), self.inner.clone());
+        let request = call.bare(wire::GetLoadRequest {});
+        let response = self.first(&call, async { Ok(inner.get_load(request).await?) }).await?;
         Ok(response.into_inner().into())
     }
 
@@ -143,16 +149,8 @@ impl MinerClient {
         contexts: Vec<Vec<u32>>,
         top_k: Option<u32>,
     ) -> Result<(PredictSession, Vec<Distribution>), ClientError> {
-        self.first(session::open(self, contexts, top_k)).await
-    }
-
-    /// Runs a request that may have to connect first, under its deadline.
-    async fn first<T>(
-        &self,
-        request: impl Future<Output = Result<T, ClientError>>,
-    ) -> Result<T, ClientError> {
-        let limit = self.options.connect_timeout.saturating_add(self.options.answer_timeout);
-        tokio::time::timeout(limit, request).await.map_err(|_| ClientError::Late { limit })?
+        let call = self.call(PREDICT_PATH);
+        self.first(&call, session::open(self, &call, contexts, top_k)).await
     }
 }
 

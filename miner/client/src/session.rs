@@ -4,7 +4,7 @@
 //! is closed, because client and miner may no longer agree on the transcript.
 
 use acumen_proto::inference::{self, Distribution, Open};
-use acumen_proto::{PREDICT_PATH, WireError, inference_v1 as wire};
+use acumen_proto::{RequestId, WireError, inference_v1 as wire};
 use acumen_protocol::session::{Direction, Transcript};
 use acumen_protocol::{AccountId, ConsensusKeypair};
 use rand::TryRngCore as _;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
-use crate::calls::verify;
+use crate::call::{Call, verify};
 use crate::{ClientError, MinerClient};
 
 /// Messages that may wait to be sent: the protocol is lock-step, so there is never more than one.
@@ -21,6 +21,7 @@ const OUTGOING: usize = 1;
 /// An open stream. Dropping it cancels what the miner may still be doing for it.
 #[derive(Debug)]
 pub struct PredictSession {
+    call: Call,
     outgoing: mpsc::Sender<wire::PredictRequest>,
     incoming: Streaming<wire::PredictResponse>,
     key: ConsensusKeypair,
@@ -35,6 +36,7 @@ pub struct PredictSession {
 /// Opens a stream and awaits the first answer. The caller sets the deadline.
 pub(crate) async fn open(
     client: &MinerClient,
+    call: &Call,
     contexts: Vec<Vec<u32>>,
     top_k: Option<u32>,
 ) -> Result<(PredictSession, Vec<Distribution>), ClientError> {
@@ -44,10 +46,11 @@ pub(crate) async fn open(
     let bytes = inference::request_bytes(&message);
     let (outgoing, receiver) = mpsc::channel(OUTGOING);
     outgoing.try_send(message).map_err(|_| ClientError::Closed)?;
-    let (request, transcript) = client.headed(PREDICT_PATH, &bytes, ReceiverStream::new(receiver));
+    let (request, transcript) = client.headed(call, &bytes, ReceiverStream::new(receiver));
     let incoming = client.inner.clone().predict(request).await?.into_inner();
 
     let mut session = PredictSession {
+        call: call.clone(),
         outgoing,
         incoming,
         key,
@@ -77,6 +80,12 @@ impl PredictSession {
         self.documents
     }
 
+    /// What the logs of both sides call this stream.
+    #[must_use]
+    pub const fn request_id(&self) -> &RequestId {
+        self.call.id()
+    }
+
     /// Reveals the realised token of each document and returns the distributions of the next ones.
     ///
     /// # Errors
@@ -86,9 +95,9 @@ impl PredictSession {
             return Err(ClientError::Closed);
         }
         let limit = self.answer_timeout;
-        let answer = tokio::time::timeout(limit, self.exchange(tokens))
-            .await
-            .map_err(|_| ClientError::Late { limit })??;
+        let call = self.call.clone();
+        let timed = tokio::time::timeout(limit, self.exchange(tokens));
+        let answer = call.run(async { timed.await.map_err(|_| ClientError::Late { limit })? }).await?;
         self.closed = false;
         Ok(answer)
     }
