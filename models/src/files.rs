@@ -25,9 +25,19 @@ pub(crate) fn io(path: &Path, error: &std::io::Error) -> ModelError {
     ModelError::Io { path: path.into(), reason: error.to_string() }
 }
 
+/// Length of a file. A pipe or a device is refused before it is opened, which could wait for ever.
+pub(crate) fn length(path: &Path) -> Result<u64, ModelError> {
+    let metadata = std::fs::metadata(path).map_err(|error| io(path, &error))?;
+    if !metadata.is_file() {
+        let reason = if metadata.is_dir() { "is a folder, expected a file" } else { "is not a regular file" };
+        return Err(ModelError::Io { path: path.into(), reason: reason.into() });
+    }
+    Ok(metadata.len())
+}
+
 /// The whole file, if it has at most `limit` bytes.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ModelError> {
-    let bytes = std::fs::metadata(path).map_err(|error| io(path, &error))?.len();
+    let bytes = length(path)?;
     if bytes > limit {
         return Err(ModelError::TooLarge { path: path.into(), bytes, limit });
     }

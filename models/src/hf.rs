@@ -27,6 +27,7 @@ pub(crate) fn load(folder: &Path, options: &LoadOptions) -> Result<DecoderModel,
     let text = files::read(&path, MAX_CONFIG_BYTES)?;
     let config = json(&path, &text)?;
     arch::check_known(&path, &config)?;
+    check_plain(&path, &config)?;
     let mut source = SafeTensorsSource::open(folder, options.max_file_bytes)?;
     let digest = digest(std::iter::once(text.as_slice()).chain(source.files()));
     let mut parts = Parts {
@@ -40,6 +41,19 @@ pub(crate) fn load(folder: &Path, options: &LoadOptions) -> Result<DecoderModel,
         source: &mut source,
     };
     parts.load(options)
+}
+
+/// Refuses weights that another library packed: their tensors have other names and types.
+fn check_plain(path: &Path, config: &Value) -> Result<(), ModelError> {
+    let method = |packed: &Value| packed.get("quant_method").and_then(Value::as_str).map(str::to_owned);
+    match config.get("quantization_config").filter(|packed| !packed.is_null()) {
+        None => Ok(()),
+        Some(packed) => {
+            let found = method(packed).unwrap_or_else(|| "set".into());
+            let known = "none: weights in F32, F16 or BF16 (a GGUF file may be quantised)";
+            Err(arch::config::unsupported(path, "quantization_config", &found, known))
+        }
+    }
 }
 
 /// What a model is put together from, whatever the format.

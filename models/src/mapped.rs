@@ -22,6 +22,7 @@ pub(crate) struct Mapped {
 impl Mapped {
     /// Maps a file of at most `limit` bytes.
     pub(crate) fn open(path: &Path, limit: u64) -> Result<Self, ModelError> {
+        files::length(path)?;
         let file = File::open(path).map_err(|error| files::io(path, &error))?;
         let bytes = file.metadata().map_err(|error| files::io(path, &error))?.len();
         if bytes > limit {

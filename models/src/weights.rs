@@ -110,9 +110,11 @@ impl<'a> Builder<'a> {
     /// A tensor as it stands.
     pub(crate) fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
         let tensor = self.source.take(name, shape)?;
+        let tensor = tensor.f_to_device(self.target.device)?.f_to_kind(self.target.kind)?;
+        // In the type that is computed in, where more numbers are infinite than in the file's.
         check_finite(&self.source.path(name), name, &tensor)?;
         self.parameters += tensor.numel() as u64;
-        Ok(tensor.f_to_device(self.target.device)?.f_to_kind(self.target.kind)?)
+        Ok(tensor)
     }
 
     /// Linear layers that read the same input, stacked into one. `biases` is empty or has one name per part.
@@ -128,9 +130,20 @@ impl<'a> Builder<'a> {
         Linear::new(weight, bias, &self.target)
     }
 
-    /// The layer that gives the logits: a matrix of its own if the file has one, else the embedding's. Files of tied
-    /// networks may hold it twice; equal matrices are kept once.
-    pub(crate) fn head(&mut self, own: &str, shared: Rows, embedding: &Tensor) -> Result<Linear, ModelError> {
+    /// The layer that gives the logits: a matrix of its own if the file has one, else the embedding's, where the
+    /// configuration says that they are `tied`. Files of tied networks may hold it twice; equal matrices are kept once.
+    pub(crate) fn head(
+        &mut self,
+        own: &str,
+        shared: Rows,
+        embedding: &Tensor,
+        tied: bool,
+    ) -> Result<Linear, ModelError> {
+        if !tied && !self.has(own) {
+            let reason =
+                "missing, and `tie_word_embeddings` of config.json does not let the embedding stand for it";
+            return Err(fault(&self.source.path(own), own, reason));
+        }
         if self.has(own) {
             let before = self.parameters;
             let weight = self.tensor(own, &[shared.outputs, shared.inputs])?;

@@ -18,13 +18,13 @@ use crate::{ModelError, files};
 struct Fields {
     #[serde(default = "defaults::vocab")]
     vocab_size: usize,
-    #[serde(alias = "max_position_embeddings", default = "defaults::positions")]
+    #[serde(default = "defaults::positions")]
     n_positions: usize,
-    #[serde(alias = "hidden_size", default = "defaults::width")]
+    #[serde(default = "defaults::width")]
     n_embd: usize,
-    #[serde(alias = "num_hidden_layers", default = "defaults::twelve")]
+    #[serde(default = "defaults::twelve")]
     n_layer: usize,
-    #[serde(alias = "num_attention_heads", default = "defaults::twelve")]
+    #[serde(default = "defaults::twelve")]
     n_head: usize,
     n_inner: Option<usize>,
     activation_function: Option<String>,
@@ -32,7 +32,16 @@ struct Fields {
     scale_attn_weights: Option<bool>,
     scale_attn_by_inverse_layer_idx: Option<bool>,
     add_cross_attention: Option<bool>,
+    tie_word_embeddings: Option<bool>,
 }
+
+/// The names of other classes that stand for GPT-2's own where those are not there.
+const OTHER_NAMES: [(&str, &str); 4] = [
+    ("max_position_embeddings", "n_positions"),
+    ("hidden_size", "n_embd"),
+    ("num_hidden_layers", "n_layer"),
+    ("num_attention_heads", "n_head"),
+];
 
 /// What transformers' configuration class falls back on.
 mod defaults {
@@ -80,7 +89,7 @@ pub(crate) struct Gpt2 {
 
 /// Builds the network of a `config.json`.
 pub(crate) fn build(path: &Path, config: &Value, mut builder: Builder<'_>) -> Result<Gpt2, ModelError> {
-    let fields: Fields = config::read(path, config)?;
+    let fields: Fields = config::read(path, &own_names(config))?;
     let (activation, hidden) = check(path, &fields)?;
     let width = fields.n_embd;
     let prefix = if builder.has("wte.weight") { "" } else { "transformer." };
@@ -91,7 +100,8 @@ pub(crate) fn build(path: &Path, config: &Value, mut builder: Builder<'_>) -> Re
         .collect::<Result<Vec<_>, _>>()?;
     let norm = norm(&mut builder, &format!("{prefix}ln_f"), width)?;
     let shared = Rows { weight: format!("{prefix}wte.weight"), outputs: fields.vocab_size, inputs: width };
-    let head = builder.head("lm_head.weight", shared, &embedding)?;
+    let tied = fields.tie_word_embeddings.unwrap_or(true);
+    let head = builder.head("lm_head.weight", shared, &embedding, tied)?;
     let parameters = builder.parameters();
     // The causal masks of old exports.
     builder.finish(&|name| name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"))?;
@@ -105,6 +115,16 @@ pub(crate) fn build(path: &Path, config: &Value, mut builder: Builder<'_>) -> Re
     };
     let epsilon = fields.layer_norm_epsilon.unwrap_or(1e-5);
     Ok(Gpt2 { shape, epsilon, activation, embedding, positions, layers, norm, head, parameters })
+}
+
+fn own_names(config: &Value) -> Value {
+    let mut config = config.clone();
+    for (other, own) in OTHER_NAMES {
+        if config[own].is_null() && !config[other].is_null() {
+            config[own] = config[other].clone();
+        }
+    }
+    config
 }
 
 fn check(path: &Path, fields: &Fields) -> Result<(Activation, usize), ModelError> {

@@ -63,7 +63,7 @@ pub(crate) fn build(
     let norm = builder.tensor(&format!("{prefix}norm.weight"), &[config.width])?;
     let shared =
         Rows { weight: format!("{prefix}embed_tokens.weight"), outputs: config.vocab, inputs: config.width };
-    let head = builder.head("lm_head.weight", shared, &embedding)?;
+    let head = builder.head("lm_head.weight", shared, &embedding, config.tied)?;
     let parameters = builder.parameters();
     // Old exports hold the frequencies, which are computed here.
     builder.finish(&|name| name.ends_with("rotary_emb.inv_freq"))?;

@@ -51,7 +51,8 @@ fn what_is_wrong_is_named() {
             json!({"n_positions": 32}),
             "tensor `transformer.wpe.weight`: shape [64, 16], expected [32, 16]",
         ),
-        ("gpt2", json!({"activation_function": "mish"}), "`activation_function` is mish"),
+        ("gpt2", json!({"activation_function": "xielu"}), "`activation_function` is xielu"),
+        ("gpt2", json!({"quantization_config": {"quant_method": "awq"}}), "`quantization_config` is awq"),
         ("qwen2", json!({"vocab_size": null}), "vocab_size"),
         ("qwen2", json!({"vocab_size": 1u64 << 40}), "`vocab_size` 1099511627776 is not between"),
         ("qwen2", json!({"vocab_size": -1}), "config.json"),
@@ -66,7 +67,13 @@ fn what_is_wrong_is_named() {
             json!({"rope_scaling": {"type": "longrope", "short_factor": [1.0]}}),
             "`short_factor`",
         ),
-        ("llama-theta", json!({"partial_rotary_factor": 0.5}), "`partial_rotary_factor` is 0.5"),
+        ("llama-yarn", json!({"partial_rotary_factor": 0.5}), "`partial_rotary_factor` is 0.5"),
+        (
+            "llama-theta",
+            json!({"rope_parameters": {"full_attention": {"rope_type": "default"}}}),
+            "split by `full_attention`",
+        ),
+        ("llama-mha-tied", json!({"tie_word_embeddings": false}), "tensor `lm_head.weight`: missing"),
         (
             "llama-theta",
             json!({"attention_bias": true}),
@@ -77,6 +84,11 @@ fn what_is_wrong_is_named() {
             "qwen2-window",
             json!({"layer_types": ["full_attention"]}),
             "`layer_types` has 1 entries for 2 layers",
+        ),
+        (
+            "qwen2-window",
+            json!({"layer_types": ["full_attention", "chunked_attention"]}),
+            "`layer_types` is chunked_attention",
         ),
     ] {
         let error = changed(name, &change).err().map(|error| error.to_string());
@@ -91,7 +103,8 @@ fn what_may_be_left_out_may_be_left_out() {
         ("llama-theta", json!({"tie_word_embeddings": null, "rms_norm_eps": null, "hidden_act": null})),
         ("llama-theta", json!({"model_type": null})),
         ("gpt2", json!({"model_type": null, "n_inner": null, "layer_norm_epsilon": null})),
-        ("llama-mha-tied", json!({"tie_word_embeddings": false})),
+        ("llama-theta", json!({"partial_rotary_factor": 0.5})),
+        ("gpt2", json!({"hidden_size": 16, "num_hidden_layers": 2, "max_position_embeddings": 64})),
         ("llama-mha-tied", json!({"num_key_value_heads": null})),
         ("mistral-window", json!({"sliding_window": null})),
     ] {

@@ -62,7 +62,7 @@ impl SafeTensorsSource {
             files = vec![whole];
         }
         if files.is_empty() {
-            return Err(files::corrupt(path, "has no .safetensors file"));
+            return Err(nothing_to_read(path));
         }
         Self::shards(&files, limit)
     }
@@ -106,6 +106,18 @@ impl SafeTensorsSource {
     pub(crate) fn files(&self) -> impl Iterator<Item = &[u8]> {
         self.shards.iter().map(|shard| shard.file.bytes())
     }
+}
+
+/// What to say of a folder without safetensors.
+fn nothing_to_read(folder: &Path) -> ModelError {
+    let other = ["pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack"];
+    let reason = match other.iter().find(|name| folder.join(name).exists()) {
+        Some(name) => {
+            format!("`{name}` is not read; save the model with safetensors (transformers' save_pretrained)")
+        }
+        None => "has no .safetensors file".into(),
+    };
+    ModelError::Io { path: folder.into(), reason }
 }
 
 /// The safetensors files of a folder, in the order of their names.

@@ -38,6 +38,7 @@ struct Fields {
     use_sliding_window: Option<bool>,
     max_window_layers: Option<usize>,
     layer_types: Option<Vec<String>>,
+    tie_word_embeddings: Option<bool>,
     #[serde(flatten)]
     rope: RopeFields,
 }
@@ -57,6 +58,8 @@ pub(crate) struct LlamaConfig {
     pub(super) out_bias: bool,
     pub(super) feed_bias: bool,
     pub(super) windows: Vec<Option<usize>>,
+    /// Whether the embedding is the head where the file has none.
+    pub(super) tied: bool,
 }
 
 impl LlamaConfig {
@@ -88,6 +91,7 @@ impl LlamaConfig {
             out_bias: llama_bias(fields.attention_bias),
             feed_bias: llama_bias(fields.mlp_bias),
             windows: windows(path, family, &fields, value)?,
+            tied: fields.tie_word_embeddings.unwrap_or(false),
         })
     }
 }
@@ -149,6 +153,10 @@ fn windows(
             if types.len() != layers {
                 let reason = format!("`layer_types` has {} entries for {layers} layers", types.len());
                 return Err(crate::files::corrupt(path, reason));
+            }
+            let known = ["full_attention", "sliding_attention"];
+            if let Some(other) = types.iter().find(|kind| !known.contains(&kind.as_str())) {
+                return Err(unsupported(path, "layer_types", other, &known.join(", ")));
             }
             Ok(types.iter().map(|kind| window.filter(|_| kind == "sliding_attention")).collect())
         }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::arch::config::unsupported;
 use crate::{ModelError, files};
@@ -98,6 +99,8 @@ struct Parameters {
     short_factor: Option<Vec<f32>>,
     long_factor: Option<Vec<f32>>,
     partial_rotary_factor: Option<f64>,
+    #[serde(flatten)]
+    others: serde_json::Map<String, Value>,
 }
 
 impl RopeConfig {
@@ -110,17 +113,27 @@ impl RopeConfig {
     ) -> Result<Self, ModelError> {
         let given =
             fields.rope_scaling.as_ref().or(fields.rope_parameters.as_ref()).cloned().unwrap_or_default();
-        let partial = given.partial_rotary_factor.or(fields.partial_rotary_factor).unwrap_or(1.0);
-        if partial != 1.0 {
-            return Err(unsupported(path, "partial_rotary_factor", &partial.to_string(), "1.0"));
+        if let Some((name, _)) = given.others.iter().find(|(_, value)| value.is_object()) {
+            return Err(unsupported(
+                path,
+                "rope_parameters",
+                &format!("split by `{name}`"),
+                "one set of them",
+            ));
         }
         let later = fields.rope_parameters.as_ref().and_then(|parameters| parameters.rope_theta);
         let base = given.rope_theta.or(later).or(fields.rope_theta).unwrap_or(DEFAULT_BASE);
         if !(base > 1.0 && base.is_finite()) {
             return Err(files::corrupt(path, format!("`rope_theta` {base} is not a number above 1")));
         }
-        let read = Reader { path, given: &given, fields, positions };
-        Ok(Self { base, dim, positions, scaling: read.scaling(dim)? })
+        let scaling = Reader { path, given: &given, fields, positions }.scaling(dim)?;
+        // These networks rotate whole heads: without scaling transformers ignores the factor, with one it fails.
+        let partial = given.partial_rotary_factor.or(fields.partial_rotary_factor).unwrap_or(1.0);
+        if partial != 1.0 && scaling != Scaling::Plain {
+            let known = "1.0 with a rotary scaling; any without one, where it has no effect";
+            return Err(unsupported(path, "partial_rotary_factor", &partial.to_string(), known));
+        }
+        Ok(Self { base, dim, positions, scaling })
     }
 
     /// Positions that the network reaches: only the variant that stretches as it goes reaches further than it says.

@@ -1,0 +1,61 @@
+//! The two types of activations.
+
+use half::bf16;
+
+/// A number that kernels read and write; they compute in 32-bit floats.
+pub trait Element: Copy + Send + Sync + Default + 'static + sealed::Sealed {
+    /// Its value.
+    fn load(self) -> f32;
+    /// The nearest to a value, ties to even; NaN stays NaN.
+    fn store(value: f32) -> Self;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for half::bf16 {}
+}
+
+impl Element for f32 {
+    #[inline(always)]
+    fn load(self) -> f32 {
+        self
+    }
+
+    #[inline(always)]
+    fn store(value: f32) -> Self {
+        value
+    }
+}
+
+impl Element for bf16 {
+    #[inline(always)]
+    fn load(self) -> f32 {
+        f32::from_bits(u32::from(self.to_bits()) << 16)
+    }
+
+    /// Without a branch, so that loops over it become vectors.
+    #[inline(always)]
+    fn store(value: f32) -> Self {
+        let bits = value.to_bits();
+        let even = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
+        let quiet = (bits >> 16) | 0x40;
+        Self::from_bits(if value.is_nan() { quiet } else { even } as u16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn bf16_rounds_as_the_half_crate_does(bits in any::<u32>()) {
+            let value = f32::from_bits(bits);
+            let (found, expected) = (<bf16 as Element>::store(value), bf16::from_f32(value));
+            prop_assert!(found == expected || (found.is_nan() && value.is_nan()));
+            prop_assert!(found.is_nan() || Element::load(found).to_bits() == found.to_f32().to_bits());
+        }
+    }
+}
