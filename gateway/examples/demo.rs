@@ -7,8 +7,7 @@ mod common;
 
 use acumen_gateway::run_with;
 use acumen_protocol::Keypair;
-use common::miner::{Behaviour, TestMiner};
-use common::{Listed, config, roster};
+use common::{Behaviour, Listed, config, miner, roster};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +16,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
     let mut miners = Vec::new();
     for order in [3, 2, 1] {
-        miners.push(TestMiner::start(order, Behaviour::Good).await);
+        miners.push(miner(order, Behaviour::Good).await);
     }
     let directory = Listed(roster(&miners.iter().collect::<Vec<_>>()));
     let (listener, shutdown) = (TcpListener::bind(&address).await?, CancellationToken::new());

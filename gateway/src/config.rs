@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use acumen_protocol::Hash;
 use serde::{Deserialize, Serialize};
 
 use crate::collective::Settings;
@@ -104,6 +105,7 @@ impl Config {
         if self.nodes.is_empty() {
             return refuse("nodes", "is empty: name at least one node, as in [\"http://127.0.0.1:9944\"]");
         }
+        self.addresses()?;
         if self.track != 0 {
             return refuse("track", "must be 0: the only track whose tokens are bytes");
         }
@@ -134,6 +136,29 @@ impl Config {
             return refuse("max_choices", "must be at most 256, the documents of one stream");
         }
         Ok(())
+    }
+
+    /// Addresses and hashes that are none.
+    fn addresses(&self) -> Result<(), ConfigError> {
+        let refuse = |field, reason: String| Err(ConfigError { field, reason });
+        for (field, urls) in [("nodes", &self.nodes), ("validators", &self.validators)] {
+            let is_url = |url: &&String| acumen_chain_client::check_url(url).is_ok();
+            if let Some(wrong) = urls.iter().find(|url| !is_url(url)) {
+                return refuse(field, format!("has `{wrong}`, which is no address: write http://HOST:PORT"));
+            }
+        }
+        match self.genesis.as_deref().map(str::parse::<Hash>) {
+            Some(Err(error)) => refuse("genesis", format!("is no hash: {error}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the file of API keys, as a start would, and drops it again.
+    ///
+    /// # Errors
+    /// If it cannot be used, with its line.
+    pub fn check_files(&self) -> Result<(), crate::Error> {
+        self.api_keys.as_deref().map_or(Ok(()), |path| crate::http::keys::load(path).map(drop))
     }
 
     /// Makes `api_keys` relative to `base`, the folder of the configuration file.

@@ -7,7 +7,7 @@ mod access;
 mod answer;
 mod error;
 mod ids;
-mod keys;
+pub(crate) mod keys;
 mod middleware;
 mod models;
 mod page;

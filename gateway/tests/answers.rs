@@ -5,20 +5,19 @@ mod common;
 use acumen_gateway::Config;
 use acumen_gateway::core::pooling::Pool;
 use acumen_scoring_value::pool;
-use common::miner::{Behaviour, TestMiner};
-use common::{Gateway, chunks, config, text_of, weight};
+use common::{Behaviour, FakeMiner, Gateway, chunks, config, miner, text_of, weight};
 use serde_json::{Value, json};
 
-async fn three() -> Vec<TestMiner> {
+async fn three() -> Vec<FakeMiner> {
     let mut miners = Vec::new();
     for seed in 1..=3 {
-        miners.push(TestMiner::start(seed, Behaviour::Good).await);
+        miners.push(miner(seed, Behaviour::Good).await);
     }
     miners
 }
 
 /// Greedy decoding of the pooled models, computed here: the bytes and their ln p.
-fn expected(miners: &[TestMiner], prompt: &str, tokens: usize, kind: Pool) -> (Vec<u8>, Vec<f64>) {
+fn expected(miners: &[FakeMiner], prompt: &str, tokens: usize, kind: Pool) -> (Vec<u8>, Vec<f64>) {
     let weights: Vec<f64> = (0..miners.len()).map(weight).collect();
     let (mut text, mut logprobs) = (prompt.as_bytes().to_vec(), Vec::new());
     for _ in 0..tokens {
@@ -38,7 +37,7 @@ fn expected(miners: &[TestMiner], prompt: &str, tokens: usize, kind: Pool) -> (V
 #[tokio::test]
 async fn greedy_text_is_that_of_the_pooled_models() {
     let miners = three().await;
-    let listed: Vec<&TestMiner> = miners.iter().collect();
+    let listed: Vec<&FakeMiner> = miners.iter().collect();
     for kind in [Pool::Geometric, Pool::Linear] {
         let gateway = Gateway::start(Config { pool: kind, ..config() }, &listed).await;
         let body = json!({"prompt": "With ", "max_tokens": 40, "temperature": 0, "logprobs": 0});

@@ -5,8 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use acumen_gateway::Config;
-use common::miner::{Behaviour, TestMiner};
-use common::{Gateway, chunks, config, text_of};
+use common::{Behaviour, FakeMiner, Gateway, chunks, config, miner, text_of};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -16,15 +15,15 @@ fn body() -> Value {
 
 #[tokio::test]
 async fn a_faulty_miner_is_dropped_and_the_others_go_on() {
-    let good = TestMiner::start(1, Behaviour::Good).await;
+    let good = miner(1, Behaviour::Good).await;
     let cases = [
         (Behaviour::DieAfter(4), 4, "the model broke"),
-        (Behaviour::GarbageAfter(4), 4, "normalise it"),
-        (Behaviour::GarbageAfter(0), 0, "normalise it"),
+        (Behaviour::OverclaimAfter(4), 4, "normalise it"),
+        (Behaviour::OverclaimAfter(0), 0, "normalise it"),
         (Behaviour::NoReceipt, 0, "receipt"),
     ];
     for (behaviour, answered, reason) in cases {
-        let faulty = TestMiner::start(2, behaviour).await;
+        let faulty = miner(2, behaviour).await;
         let gateway = Gateway::start(config(), &[&good, &faulty]).await;
         let answer = gateway.complete(body()).await;
         assert_eq!(answer["usage"]["completion_tokens"], 12);
@@ -41,8 +40,8 @@ async fn a_faulty_miner_is_dropped_and_the_others_go_on() {
 
 #[tokio::test]
 async fn a_silent_miner_is_dropped_at_its_deadline() {
-    let good = TestMiner::start(1, Behaviour::Good).await;
-    let silent = TestMiner::start(2, Behaviour::Silent).await;
+    let good = miner(1, Behaviour::Good).await;
+    let silent = miner(2, Behaviour::StallAfter(0)).await;
     let config = Config { open_timeout_ms: 2_000, ..config() };
     let gateway = Gateway::start(config, &[&good, &silent]).await;
     let answer = gateway.complete(body()).await;
@@ -52,7 +51,7 @@ async fn a_silent_miner_is_dropped_at_its_deadline() {
 
 #[tokio::test]
 async fn the_next_best_are_asked_when_the_best_are_gone() {
-    let (dead, good) = (TestMiner::dead(1).await, TestMiner::start(2, Behaviour::Good).await);
+    let (dead, good) = (FakeMiner::dead(1).await, miner(2, Behaviour::Good).await);
     let gateway = Gateway::start(Config { miners: 1, ..config() }, &[&dead, &good]).await;
     let answer = gateway.complete(body()).await;
     let miners = answer["subnet"]["miners"].as_array().unwrap();
@@ -61,7 +60,7 @@ async fn the_next_best_are_asked_when_the_best_are_gone() {
 
 #[tokio::test]
 async fn when_nobody_answers_the_status_says_so() {
-    let dead = TestMiner::dead(1).await;
+    let dead = FakeMiner::dead(1).await;
     let gateway = Gateway::start(config(), &[&dead]).await;
     for stream in [false, true] {
         let mut body = body();
@@ -78,7 +77,7 @@ async fn when_nobody_answers_the_status_says_so() {
 
 #[tokio::test]
 async fn losing_everybody_midway_is_an_error_and_never_a_finish() {
-    let dying = TestMiner::start(1, Behaviour::DieAfter(5)).await;
+    let dying = miner(1, Behaviour::DieAfter(5)).await;
     let gateway = Gateway::start(config(), &[&dying]).await;
     let events = gateway.stream("/v1/completions", body()).await;
     let chunks = chunks(&events);
@@ -88,7 +87,7 @@ async fn losing_everybody_midway_is_an_error_and_never_a_finish() {
     assert!(before.iter().all(|chunk| chunk["choices"][0]["finish_reason"].is_null()));
     assert!(!events.contains(&"[DONE]".to_owned()));
 
-    let again = TestMiner::start(1, Behaviour::DieAfter(5)).await;
+    let again = miner(1, Behaviour::DieAfter(5)).await;
     let gateway = Gateway::start(config(), &[&again]).await;
     let response = gateway.post("/v1/completions", body()).await;
     assert_eq!(response.status(), 503);
@@ -97,7 +96,7 @@ async fn losing_everybody_midway_is_an_error_and_never_a_finish() {
 
 #[tokio::test]
 async fn a_full_gateway_refuses_and_a_client_that_leaves_frees_the_miner() {
-    let silent = TestMiner::start(1, Behaviour::Silent).await;
+    let silent = miner(1, Behaviour::StallAfter(0)).await;
     let gateway = Gateway::start(Config { max_concurrent_requests: 1, ..config() }, &[&silent]).await;
     let (http, url) = (gateway.http.clone(), format!("{}/v1/completions", gateway.url));
     let mut waiting = body();
@@ -113,7 +112,7 @@ async fn a_full_gateway_refuses_and_a_client_that_leaves_frees_the_miner() {
 
 #[tokio::test]
 async fn a_request_has_an_end() {
-    let silent = TestMiner::start(1, Behaviour::Silent).await;
+    let silent = miner(1, Behaviour::StallAfter(0)).await;
     let gateway = Gateway::start(Config { request_timeout_ms: 500, ..config() }, &[&silent]).await;
     let response = gateway.post("/v1/completions", body()).await;
     assert_eq!(response.status(), 504);
@@ -124,7 +123,7 @@ async fn a_request_has_an_end() {
 #[tokio::test]
 async fn a_stop_lets_answers_in_flight_finish() {
     let gate = Arc::new(Semaphore::new(1));
-    let gated = TestMiner::start(1, Behaviour::Gated(Arc::clone(&gate))).await;
+    let gated = miner(1, Behaviour::Gated(Arc::clone(&gate))).await;
     let gateway = Gateway::start(config(), &[&gated]).await;
     let mut streaming = body();
     streaming["stream"] = json!(true);
@@ -139,7 +138,7 @@ async fn a_stop_lets_answers_in_flight_finish() {
 #[tokio::test]
 async fn a_stop_does_not_wait_longer_than_the_drain() {
     let gate = Arc::new(Semaphore::new(1));
-    let gated = TestMiner::start(1, Behaviour::Gated(gate)).await;
+    let gated = miner(1, Behaviour::Gated(gate)).await;
     let gateway = Gateway::start(Config { drain_timeout_ms: 1, ..config() }, &[&gated]).await;
     let mut streaming = body();
     streaming["stream"] = json!(true);

@@ -4,8 +4,7 @@ mod common;
 
 use acumen_gateway::{Config, Error, run};
 use acumen_protocol::{Hash, Keypair};
-use common::miner::{Behaviour, TestMiner};
-use common::{Gateway, config};
+use common::{Behaviour, Gateway, config, miner};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +16,7 @@ async fn code(response: reqwest::Response) -> (u16, String) {
 
 #[tokio::test]
 async fn refusals_have_the_right_status_and_shape() {
-    let miner = TestMiner::start(1, Behaviour::Good).await;
+    let miner = miner(1, Behaviour::Good).await;
     let gateway = Gateway::start(Config { max_body_bytes: 1_000, ..config() }, &[&miner]).await;
     let (completions, chat) = ("/v1/completions", "/v1/chat/completions");
     let wrong = gateway.post(completions, json!({"prompt": "x", "max_tokns": 3})).await;
@@ -55,11 +54,26 @@ async fn every_response_has_a_request_id() {
 }
 
 #[tokio::test]
+async fn the_request_id_goes_to_every_miner_and_comes_back() {
+    let (a, b) = (miner(1, Behaviour::Good).await, miner(2, Behaviour::Good).await);
+    let gateway = Gateway::start(config(), &[&a, &b]).await;
+    let body = json!({"model": "acumen-bytes", "prompt": "x", "max_tokens": 2});
+    let ask = || gateway.http.post(format!("{}/v1/completions", gateway.url)).json(&body);
+    let named = ask().header("x-request-id", "trace-7").send().await.unwrap();
+    assert_eq!(named.headers()["x-request-id"], "trace-7");
+    let unnamed = ask().send().await.unwrap();
+    let made = unnamed.headers()["x-request-id"].to_str().unwrap();
+    for miner in [&a, &b] {
+        assert_eq!(miner.request_ids(), ["trace-7", made]);
+    }
+}
+
+#[tokio::test]
 async fn keys_are_checked_by_hash_and_each_has_its_own_rate() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("keys");
     std::fs::write(&path, format!("{} # a\n{} # b\n", Hash::of(b"key-a"), Hash::of(b"key-b"))).unwrap();
-    let miner = TestMiner::start(1, Behaviour::Good).await;
+    let miner = miner(1, Behaviour::Good).await;
     let config = Config { api_keys: Some(path), requests_per_minute: 1, ..config() };
     let gateway = Gateway::start(config, &[&miner]).await;
     let ask = async |key: Option<&str>| {
@@ -100,7 +114,7 @@ async fn probes_tell_alive_from_ready() {
 
 #[tokio::test]
 async fn models_page_and_metrics_are_there() {
-    let miner = TestMiner::start(1, Behaviour::Good).await;
+    let miner = miner(1, Behaviour::Good).await;
     let gateway = Gateway::start(config(), &[&miner]).await;
     let models: Value = gateway.get("/v1/models").await.json().await.unwrap();
     assert_eq!((&models["object"], &models["data"][0]["id"]), (&json!("list"), &json!("acumen-bytes")));

@@ -6,9 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use acumen_proto::RequestId;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::Collective;
 use super::backoff::FIRST;
@@ -76,6 +78,8 @@ pub enum Failure {
 pub struct Job<Guard> {
     /// What to decode.
     pub decoding: Decoding,
+    /// Sent to every miner that is asked, as `x-request-id`.
+    pub request_id: RequestId,
     /// Cancelled when the gateway stops waiting for requests in flight.
     pub stop: CancellationToken,
     /// Held until the task ends: the request's place.
@@ -85,35 +89,37 @@ pub struct Job<Guard> {
 /// Starts a request. Dropping the receiver cancels it.
 pub fn start<Guard: Send + 'static>(collective: Arc<Collective>, job: Job<Guard>) -> Receiver<Event> {
     let (events, receiver) = mpsc::channel(QUEUE);
-    tokio::spawn(async move {
-        let Job { decoding, stop, place } = job;
+    let task = async move {
+        let Job { decoding, request_id, stop, place } = job;
         let limit = collective.settings.request_timeout;
         let failure = tokio::select! {
             biased;
             () = events.closed() => { collective.metrics.cancelled.inc(); None }
             () = stop.cancelled() => Some(Failure::ShuttingDown),
-            done = tokio::time::timeout(limit, Box::pin(drive(&collective, decoding, &events))) => {
+            done = tokio::time::timeout(limit, Box::pin(drive(&collective, (decoding, &request_id), &events))) => {
                 done.unwrap_or(Err(Failure::TimedOut { limit })).err()
             }
         };
         if let Some(failure) = failure {
+            tracing::info!(%failure, "not answered");
             // A full queue belongs to a reader that does not read; it sees the answer end without its last event.
             let _ = events.try_send(Event::Failed(failure));
         }
         drop(place);
-    });
+    };
+    tokio::spawn(task.in_current_span());
     receiver
 }
 
 async fn drive(
     collective: &Collective,
-    mut decoding: Decoding,
+    (mut decoding, request_id): (Decoding, &RequestId),
     events: &Sender<Event>,
 ) -> Result<(), Failure> {
     let started = Instant::now();
     let roster = collective.roster();
     let (pool, step_timeout) = (collective.settings.pool, collective.settings.step_timeout);
-    let mut ensemble = open(collective, &roster, &decoding.contexts()).await?;
+    let mut ensemble = open(collective, &roster, &decoding.contexts(), request_id).await?;
     emit(events, Event::Opened { fingerprint: fingerprint_of(pool, &ensemble) }).await;
     let (mut pieces, mut steps, mut last) = (decoding.start(), 0, started);
     loop {
@@ -149,9 +155,17 @@ async fn drive(
 }
 
 /// Opens streams to the best miners; if none of them answers, to the next best, until somebody does.
-async fn open(collective: &Collective, roster: &Roster, contexts: &[Vec<u32>]) -> Result<Ensemble, Failure> {
+async fn open(
+    collective: &Collective,
+    roster: &Roster,
+    contexts: &[Vec<u32>],
+    request_id: &RequestId,
+) -> Result<Ensemble, Failure> {
     let mut ensemble = Ensemble::default();
     let mut candidates = collective.candidates(roster);
+    for candidate in &mut candidates {
+        candidate.client = candidate.client.with_request_id(request_id.clone());
+    }
     while !candidates.is_empty() {
         let rest = candidates.split_off(collective.settings.miners.min(candidates.len()));
         let wave = std::mem::replace(&mut candidates, rest);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::Json;
+use axum::{Extension, Json};
+use acumen_proto::RequestId;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
@@ -20,15 +21,25 @@ use crate::metrics::Metrics;
 
 type Body = Result<Bytes, BytesRejection>;
 
-pub(super) async fn completions(State(app): State<Arc<App>>, body: Body) -> Result<Response, ApiError> {
-    answer(app, Kind::Completion, body).await
+type Id = Extension<RequestId>;
+
+pub(super) async fn completions(
+    State(app): State<Arc<App>>,
+    Extension(id): Id,
+    body: Body,
+) -> Result<Response, ApiError> {
+    answer(app, Kind::Completion, id, body).await
 }
 
-pub(super) async fn chat_completions(State(app): State<Arc<App>>, body: Body) -> Result<Response, ApiError> {
-    answer(app, Kind::Chat, body).await
+pub(super) async fn chat_completions(
+    State(app): State<Arc<App>>,
+    Extension(id): Id,
+    body: Body,
+) -> Result<Response, ApiError> {
+    answer(app, Kind::Chat, id, body).await
 }
 
-async fn answer(app: Arc<App>, kind: Kind, body: Body) -> Result<Response, ApiError> {
+async fn answer(app: Arc<App>, kind: Kind, id: RequestId, body: Body) -> Result<Response, ApiError> {
     let body = body.map_err(|rejection| {
         ApiError::unreadable_body(rejection.status(), &rejection.body_text(), app.max_body_bytes)
     })?;
@@ -36,7 +47,7 @@ async fn answer(app: Arc<App>, kind: Kind, body: Body) -> Result<Response, ApiEr
     let place = Place::take(&app)?;
     app.metrics.prompt_tokens.inc_by(query.prompt_tokens() as u64);
     let seed = query.seed.unwrap_or_else(|| app.ids.seed());
-    let job = Job { decoding: Decoding::new(&query, seed), stop: app.stop.clone(), place };
+    let job = Job { decoding: Decoding::new(&query, seed), request_id: id, stop: app.stop.clone(), place };
     let mut events = start(Arc::clone(&app.collective), job);
     // The status is decided by the first event: nobody answers, or tokens follow.
     let fingerprint = match events.recv().await {

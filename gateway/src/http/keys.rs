@@ -8,7 +8,7 @@ use acumen_protocol::Hash;
 use crate::Error;
 
 /// Reads a file of hashes: one per line, `#` begins a comment.
-pub(super) fn load(path: &Path) -> Result<BTreeSet<Hash>, Error> {
+pub(crate) fn load(path: &Path) -> Result<BTreeSet<Hash>, Error> {
     let refuse = |reason: String| Error::ApiKeys { path: path.to_owned(), reason };
     let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
     let keys = parse(&text).map_err(refuse)?;

@@ -1,40 +1,40 @@
 //! What every response gets: a request id, a line in the log, a count, headers that browsers heed.
+//!
+//! The id is the client's `x-request-id` if it sends a sound one, else one made here. It names the span in which everything
+//! of the request is logged, goes to each miner that is asked ([`crate::collective::generate`]), and comes back.
 
 use std::sync::Arc;
 
+use acumen_proto::RequestId;
+use acumen_proto::request_id::X_REQUEST_ID;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::Next;
 use axum::response::Response;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::App;
 
-const REQUEST_ID: &str = "x-request-id";
-
-/// Longest request id that is taken over from a client.
-const MAX_ID_BYTES: usize = 128;
-
-/// Gives the response a request id and counts it.
-pub(super) async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(REQUEST_ID).filter(|id| is_id(id)).cloned();
-    let id = given.or_else(|| HeaderValue::from_str(&app.ids.id("req_")).ok());
+/// Gives the request its id and its span, counts it, and sends the id back.
+pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let given = request.headers().get(X_REQUEST_ID).and_then(|id| RequestId::parse(id.as_bytes()));
+    let own = || RequestId::parse_or_fresh(Some(app.ids.id("req_").as_bytes()));
+    let id = given.unwrap_or_else(own);
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", id = id.as_str(), route);
+    request.extensions_mut().insert(id.clone());
     let started = Instant::now();
-    let mut response = next.run(request).await;
+    let mut response = next.run(request).instrument(span.clone()).await;
     let code = response.status().as_u16();
     app.metrics.request(&route, code);
-    tracing::debug!(?id, route, code, head_after = ?started.elapsed(), "answered");
-    if let Some(id) = id {
-        response.headers_mut().insert(REQUEST_ID, id);
+    span.in_scope(|| tracing::debug!(code, head_after = ?started.elapsed(), "answered"));
+    // An id is visible ASCII, which a header can hold.
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert(X_REQUEST_ID, id);
     }
     response
-}
-
-/// Graphic ASCII only: an id goes into logs.
-fn is_id(id: &HeaderValue) -> bool {
-    !id.is_empty() && id.len() <= MAX_ID_BYTES && id.as_bytes().iter().all(u8::is_ascii_graphic)
 }
 
 /// Nothing served here runs scripts or may be taken for another type than it is.

@@ -1,21 +1,33 @@
 //! A subnet without a chain: real gRPC miners over small real models, and a gateway that asks them.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
-pub mod miner;
-pub mod model;
-
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use acumen_gateway::collective::directory::{Directory, DirectoryError, Miner, Roster, WeightSource};
 use acumen_gateway::{Config, Error, run_with};
-use acumen_protocol::{Endpoint, Hash, Height, Keypair, Uid};
+pub use acumen_miner_testing::{Behaviour, FakeMiner};
+use acumen_miner_testing::NGram;
+use acumen_protocol::{Hash, Height, Keypair, Uid};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use miner::TestMiner;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// Lincoln, second inaugural address (1865), with some lines whose characters have several bytes.
+const TEXT: &str = "With malice toward none with charity for all with firmness in the right as God gives us to see \
+the right let us strive on to finish the work we are in to bind up the nation's wounds to care for him who shall have \
+borne the battle and for his widow and his orphan to do all which may achieve and cherish a just and lasting peace \
+among ourselves and with all nations. Der Müßiggänger grüßt fünf höfliche Bürger für 5 €. Ça déçoit l’élève zélé. \
+いろはにほへとちりぬるを. Der Müßiggänger grüßt fünf höfliche Bürger für 5 €. いろはにほへとちりぬるを.";
+
+/// A miner over a model of so many bytes of context.
+pub async fn miner(order: u8, behaviour: Behaviour) -> FakeMiner {
+    let model = NGram::train(usize::from(order), TEXT.as_bytes());
+    FakeMiner::start(order, Arc::new(model), behaviour).await
+}
 
 /// A list of miners that never changes.
 pub struct Listed(pub Roster);
@@ -40,11 +52,11 @@ pub fn config() -> Config {
 }
 
 /// What the gateway would read from chain and validators: weights fall from 4 on.
-pub fn roster(miners: &[&TestMiner]) -> Roster {
+pub fn roster(miners: &[&FakeMiner]) -> Roster {
     let listed = miners.iter().enumerate().map(|(at, miner)| Miner {
         uid: Uid::new(at as u16),
         hotkey: miner.hotkey,
-        endpoint: Endpoint::new(&format!("http://{}", miner.address), Hash::ZERO, None).unwrap(),
+        endpoint: miner.endpoint(),
         model: format!("order-{at}"),
         weight: weight(at),
         incentive: 100,
@@ -66,7 +78,7 @@ pub fn weight(at: usize) -> f64 {
 }
 
 impl Gateway {
-    pub async fn start(config: Config, miners: &[&TestMiner]) -> Self {
+    pub async fn start(config: Config, miners: &[&FakeMiner]) -> Self {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (shutdown, directory) = (CancellationToken::new(), Listed(roster(miners)));
