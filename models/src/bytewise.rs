@@ -5,6 +5,7 @@
 //! bytes so far may have been cut into tokens (`spelling`), and asks the model only where a token may have ended.
 
 mod model;
+mod session;
 mod spelling;
 mod vocabulary;
 

@@ -1,12 +1,14 @@
 //! Text encoders: one vector for a text, for search and comparison.
 //!
-//! BERT and its distillations (MiniLM) in a Hugging Face folder, pooled and normalised as the files of
-//! sentence-transformers beside it say: mean over the tokens unless `1_Pooling/config.json` asks for the first one, and
-//! unit length if `modules.json` lists `Normalize` or is not there. Invariant: a text's vector does not depend on the
-//! other texts of its batch beyond floating-point noise (padding is hidden from attention and left out of the mean).
+//! BERT and its distillations (MiniLM) in a Hugging Face folder, pooled, projected and normalised as the files of
+//! sentence-transformers beside it say (`modules`); without them a vector is the mean over the tokens, of unit length.
+//! Invariant: a text's vector does not depend on the other texts of its batch beyond floating-point noise (padding is
+//! hidden from attention and left out of the pooling).
 
 mod bert;
+mod modules;
 mod pooling;
+mod text;
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +24,9 @@ use crate::weights::safetensors::SafeTensorsSource;
 use crate::weights::{Builder, Target};
 use crate::{Dtype, LoadOptions, ModelError, Token, Tokenizer, files};
 use bert::Bert;
+use modules::{Modules, Step};
 use pooling::Pooling;
+use text::TextRules;
 
 /// Largest `config.json` to read.
 const MAX_CONFIG_BYTES: u64 = 4 << 20;
@@ -34,15 +38,19 @@ const TOKENS_PER_PASS: usize = 8192;
 pub struct Encoder {
     network: Bert,
     pooling: Pooling,
+    steps: Vec<Step>,
+    width: usize,
+    rules: TextRules,
     tokenizer: Option<Tokenizer>,
     name: String,
 }
 
 impl Encoder {
-    /// Whether a folder holds an encoder, by its `config.json`.
+    /// Whether a folder holds an encoder, by the `config.json` of its network.
     #[must_use]
     pub fn is_encoder(folder: &Path) -> bool {
-        let path = folder.join("config.json");
+        let Ok(modules) = Modules::read(folder) else { return false };
+        let path = modules.network.join("config.json");
         let config =
             files::read(&path, MAX_CONFIG_BYTES).ok().and_then(|text| serde_json::from_slice(&text).ok());
         config
@@ -56,7 +64,8 @@ impl Encoder {
     /// What is wrong with the folder, by file, field or tensor.
     pub fn load(folder: &Path, options: &LoadOptions) -> Result<Self, ModelError> {
         crate::torch::prepare(options.threads);
-        let path = folder.join("config.json");
+        let modules = Modules::read(folder)?;
+        let path = modules.network.join("config.json");
         let text = files::read(&path, MAX_CONFIG_BYTES)?;
         let parsed: Value =
             serde_json::from_slice(&text).map_err(|error| files::corrupt(&path, error.to_string()))?;
@@ -65,14 +74,19 @@ impl Encoder {
             return Err(config::unsupported(&path, "model_type", &kind, "bert (as an encoder)"));
         }
         let dtype = if options.dtype == Dtype::Bf16 { Dtype::Bf16 } else { Dtype::F32 };
-        let mut source = SafeTensorsSource::open(folder, options.max_file_bytes)?;
+        let mut source = SafeTensorsSource::open(&modules.network, options.max_file_bytes)?;
         let target = Target::new(dtype, Device::Cpu);
+        let _guard = tch::no_grad_guard();
         let network = bert::build(&path, &parsed, Builder::new(&mut source, target))?;
-        let has_tokenizer = folder.join("tokenizer.json").exists();
-        let tokenizer = has_tokenizer.then(|| Tokenizer::from_folder(folder)).transpose();
-        let tokenizer = tokenizer.map_err(|error| files::corrupt(folder, error.to_string()))?;
+        let pooling = modules.pooling()?;
+        // What follows has few weights and is computed in f32.
+        let after = Target::new(Dtype::F32, Device::Cpu);
+        let (steps, width) = modules.steps(pooling.width(network.width()), after, options.max_file_bytes)?;
+        let has_tokenizer = modules.network.join("tokenizer.json").exists();
+        let tokenizer = has_tokenizer.then(|| Tokenizer::from_folder(&modules.network)).transpose()?;
+        let rules = TextRules::read(folder, &modules.network)?;
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { network, pooling: Pooling::read(folder)?, tokenizer, name })
+        Ok(Self { network, pooling, steps, width, rules, tokenizer, name })
     }
 
     /// Name of its folder.
@@ -84,13 +98,13 @@ impl Encoder {
     /// Numbers in a vector.
     #[must_use]
     pub fn width(&self) -> usize {
-        self.network.width()
+        self.width
     }
 
     /// Most tokens that a text may have; what is longer is cut at the end.
     #[must_use]
     pub fn context(&self) -> usize {
-        self.pooling.most_tokens.unwrap_or(usize::MAX).min(self.network.positions())
+        self.rules.most_tokens.unwrap_or(usize::MAX).min(self.network.positions())
     }
 
     /// How text becomes tokens, where the folder says so.
@@ -110,12 +124,14 @@ impl Encoder {
         };
         let encode = |text: &&str| {
             let mut tokens = tokenizer
-                .encode(text, true)
+                .encode(&self.rules.apply(text), true)
                 .map_err(|error| ModelError::Config { field: "text", reason: error.to_string() })?;
-            // The token that ends a text stays at its end.
+            // A token that ends every text stays at its end.
             if let Some(last) = tokens.last().copied().filter(|_| tokens.len() > self.context()) {
-                tokens.truncate(self.context() - 1);
-                tokens.push(last);
+                tokens.truncate(self.context());
+                if let Some(kept) = tokens.last_mut().filter(|_| tokenizer.is_special(last)) {
+                    *kept = last;
+                }
             }
             Ok(tokens)
         };
@@ -169,11 +185,14 @@ impl Encoder {
         let lengths = Tensor::f_from_slice(&lengths)?.f_unsqueeze(1)?;
         let real = Tensor::f_arange(dim(longest), (Kind::Int64, Device::Cpu))?.f_lt_tensor(&lengths)?;
         let hidden = self.network.hidden(&ids, &real)?.f_to_kind(Kind::Float)?;
-        let pooled = self.pooling.apply(&hidden, &real.f_to_kind(Kind::Float)?)?.f_contiguous()?;
-        let width = size(pooled.size2()?.1);
+        let mut vectors = self.pooling.apply(&hidden, &real.f_to_kind(Kind::Float)?)?;
+        for step in &self.steps {
+            vectors = step.apply(&vectors)?;
+        }
+        let width = size(vectors.size2()?.1);
         let mut flat = vec![0f32; rows.len() * width];
         let count = flat.len();
-        pooled.f_view([dim(count)])?.f_copy_data(&mut flat, count)?;
+        vectors.f_contiguous()?.f_view([dim(count)])?.f_copy_data(&mut flat, count)?;
         if flat.iter().any(|value| !value.is_finite()) {
             return Err(ModelError::Engine("the encoder answered with NaN".into()));
         }

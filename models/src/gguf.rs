@@ -146,6 +146,13 @@ impl Gguf {
         }
     }
 
+    /// Whether the file says how text becomes tokens.
+    pub(crate) fn has_tokenizer(&self) -> Result<bool, GgufError> {
+        let model = self.text("tokenizer.ggml.model")?;
+        // What llama.cpp writes for a model without one.
+        Ok(model.is_some_and(|model| !matches!(model, "none" | "no_vocab")))
+    }
+
     /// A count, id or length, if it is there.
     pub(crate) fn unsigned(&self, key: &str) -> Result<Option<u64>, GgufError> {
         match self.header.entries.get(key) {

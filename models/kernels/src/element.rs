@@ -4,6 +4,9 @@ use half::bf16;
 
 /// A number that kernels read and write; they compute in 32-bit floats.
 pub trait Element: Copy + Send + Sync + Default + 'static + sealed::Sealed {
+    /// Whether it is the 32-bit float.
+    const WIDE: bool;
+
     /// Its value.
     fn load(self) -> f32;
     /// The nearest to a value, ties to even; NaN stays NaN.
@@ -17,6 +20,8 @@ mod sealed {
 }
 
 impl Element for f32 {
+    const WIDE: bool = true;
+
     #[inline(always)]
     fn load(self) -> f32 {
         self
@@ -29,6 +34,8 @@ impl Element for f32 {
 }
 
 impl Element for bf16 {
+    const WIDE: bool = false;
+
     #[inline(always)]
     fn load(self) -> f32 {
         f32::from_bits(u32::from(self.to_bits()) << 16)

@@ -3,11 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::session::BytewiseSession;
 use super::spelling::{Pruning, Spellings};
 use super::vocabulary::Vocabulary;
-use crate::model::{check_advance, check_contexts};
+use crate::model::check_contexts;
 use crate::tokenizer::Tokenizer;
-use crate::{LanguageModel, LogProbs, ModelError, ModelInfo, Session, Token};
+use crate::{LanguageModel, Memory, ModelError, ModelInfo, Session, Token};
 
 /// Tokens at the end of a context that are cut anew: its last word may go on, and then its tokens are others.
 const OPEN_TOKENS: usize = 2;
@@ -20,7 +21,7 @@ pub struct Bytewise {
     info: ModelInfo,
 }
 
-struct Inner {
+pub(super) struct Inner {
     model: Box<dyn LanguageModel>,
     tokenizer: Tokenizer,
     vocabulary: Arc<Vocabulary>,
@@ -53,31 +54,38 @@ impl LanguageModel for Bytewise {
         &self.info
     }
 
+    fn step_bytes(&self) -> Option<usize> {
+        self.inner.model.step_bytes()
+    }
+
+    fn memory(&self) -> Option<Memory> {
+        self.inner.model.memory()
+    }
+
     fn open(&self, contexts: &[Vec<Token>]) -> Result<Box<dyn Session>, ModelError> {
+        let mut session = self.begin(contexts)?;
+        while !session.poll()? {
+            self.step()?;
+        }
+        Ok(session)
+    }
+
+    fn begin(&self, contexts: &[Vec<Token>]) -> Result<Box<dyn Session>, ModelError> {
         check_contexts(contexts, self.info.vocab)?;
         let begun = contexts.iter().map(|context| self.inner.begin(context));
-        let (mut documents, tails): (Vec<Document>, Vec<Vec<u8>>) =
-            begun.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-        self.inner.ask(&mut documents)?;
-        // Byte by byte, so that every way to cut the tails is seen; documents with shorter ones wait.
-        let longest = tails.iter().map(Vec::len).max().unwrap_or(0);
-        for at in 0..longest {
-            for (document, tail) in documents.iter_mut().zip(&tails) {
-                if let Some(byte) = tail.get(at) {
-                    document.spellings.advance(*byte);
-                }
-            }
-            self.inner.ask(&mut documents)?;
-        }
-        let predictions = documents.iter().map(|document| document.spellings.predict()).collect();
-        Ok(Box::new(BytewiseSession { inner: Rc::clone(&self.inner), documents, predictions }))
+        let (documents, tails) = begun.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        Ok(Box::new(BytewiseSession::begin(Rc::clone(&self.inner), documents, tails)?))
+    }
+
+    fn step(&self) -> Result<(), ModelError> {
+        self.inner.model.step()
     }
 }
 
 /// One text: the tokens that are certain, and the ways to spell what follows them.
-struct Document {
+pub(super) struct Document {
     settled: Vec<Token>,
-    spellings: Spellings,
+    pub(super) spellings: Spellings,
 }
 
 impl Inner {
@@ -112,8 +120,9 @@ impl Inner {
         Ok(tokens)
     }
 
-    /// Answers the open questions of all documents in one batch.
-    fn ask(&self, documents: &mut [Document]) -> Result<(), ModelError> {
+    /// Asks the model the open questions of all documents at once; `None` if there are none. The answers come with the
+    /// model's steps.
+    pub(super) fn ask(&self, documents: &mut [Document]) -> Result<Option<Box<dyn Session>>, ModelError> {
         let window = self.model.info().context;
         let mut contexts = Vec::new();
         for document in documents.iter_mut() {
@@ -125,41 +134,11 @@ impl Inner {
             let paths = document.spellings.questions();
             contexts.extend(paths.map(|path| [document.settled.as_slice(), path].concat()));
         }
-        if contexts.is_empty() {
-            return Ok(());
-        }
-        let session = self.model.open(&contexts)?;
-        let mut answers = session.predict().iter();
-        for document in documents {
-            let count = document.spellings.questions().count();
-            document.spellings.answer(answers.by_ref().take(count));
-        }
-        Ok(())
-    }
-}
-
-struct BytewiseSession {
-    inner: Rc<Inner>,
-    documents: Vec<Document>,
-    predictions: Vec<LogProbs>,
-}
-
-impl Session for BytewiseSession {
-    fn predict(&self) -> &[LogProbs] {
-        &self.predictions
+        if contexts.is_empty() { Ok(None) } else { self.model.begin(&contexts).map(Some) }
     }
 
-    fn take(&mut self) -> Vec<LogProbs> {
-        std::mem::take(&mut self.predictions)
-    }
-
-    fn advance(&mut self, tokens: &[Token]) -> Result<(), ModelError> {
-        check_advance(tokens, self.documents.len(), 256)?;
-        for (document, byte) in self.documents.iter_mut().zip(tokens) {
-            document.spellings.advance(u8::try_from(*byte).unwrap_or(0));
-        }
-        self.inner.ask(&mut self.documents)?;
-        self.predictions = self.documents.iter().map(|document| document.spellings.predict()).collect();
-        Ok(())
+    /// One step of the model.
+    pub(super) fn step(&self) -> Result<(), ModelError> {
+        self.model.step()
     }
 }

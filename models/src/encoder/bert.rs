@@ -24,6 +24,7 @@ struct Fields {
     hidden_act: Option<String>,
     layer_norm_eps: Option<f64>,
     position_embedding_type: Option<String>,
+    is_decoder: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -72,9 +73,12 @@ pub(super) fn build(path: &Path, value: &Value, mut builder: Builder<'_>) -> Res
     let layers = (0..fields.num_hidden_layers)
         .map(|index| layer(&fields, &mut builder, &format!("{prefix}encoder.layer.{index}.")))
         .collect::<Result<Vec<_>, _>>()?;
-    // The pooler and the heads of pre-training are not part of an encoder; position ids are counted here.
+    // The pooler and the heads of tasks are not part of an encoder; position ids are counted here.
     builder.finish(&|name| {
-        name.contains("pooler.") || name.starts_with("cls.") || name.ends_with("position_ids")
+        let heads = ["cls.", "classifier.", "qa_outputs."];
+        name.contains("pooler.")
+            || heads.iter().any(|head| name.starts_with(head))
+            || name.ends_with("position_ids")
     })?;
     let epsilon = fields.layer_norm_eps.unwrap_or(1e-12);
     Ok(Bert { heads: dim(fields.num_attention_heads), epsilon, activation, words, places, norm, layers })
@@ -95,6 +99,9 @@ fn check(path: &Path, fields: &Fields) -> Result<Activation, ModelError> {
             format!("`num_attention_heads` {heads} does not divide `hidden_size` {width}"),
         ));
     }
+    if fields.is_decoder == Some(true) {
+        return Err(unsupported(path, "is_decoder", "true", "false"));
+    }
     let positions = fields.position_embedding_type.as_deref().unwrap_or("absolute");
     if positions != "absolute" {
         return Err(unsupported(path, "position_embedding_type", positions, "absolute"));
@@ -104,8 +111,11 @@ fn check(path: &Path, fields: &Fields) -> Result<Activation, ModelError> {
 }
 
 fn norm(builder: &mut Builder<'_>, at: &str, width: usize) -> Result<Norm, ModelError> {
-    let weight = builder.tensor(&format!("{at}.weight"), &[width])?;
-    Ok(Norm { weight, bias: builder.tensor(&format!("{at}.bias"), &[width])? })
+    // The oldest exports have TensorFlow's names.
+    let old = builder.has(&format!("{at}.gamma"));
+    let (weight, bias) = if old { ("gamma", "beta") } else { ("weight", "bias") };
+    let weight = builder.tensor(&format!("{at}.{weight}"), &[width])?;
+    Ok(Norm { weight, bias: builder.tensor(&format!("{at}.{bias}"), &[width])? })
 }
 
 fn layer(fields: &Fields, builder: &mut Builder<'_>, at: &str) -> Result<Layer, ModelError> {

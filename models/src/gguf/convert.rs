@@ -105,7 +105,7 @@ pub fn convert(file: &Gguf, folder: &Path, float: Float) -> Result<Converted, Mo
     };
     write("config.json", pretty(&config))?;
     write("generation_config.json", pretty(&generation(&config)))?;
-    if file.text("tokenizer.ggml.model").map_err(at)?.is_some() {
+    if file.has_tokenizer().map_err(at)? {
         tokenizer_files(file, &mut write)?;
     }
     let (tensors, bytes) = weights(&source, folder, float)?;

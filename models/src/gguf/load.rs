@@ -21,11 +21,7 @@ pub(crate) fn load(path: &Path, options: &LoadOptions) -> Result<DecoderModel, M
         path,
         name: name.map_or_else(stem, str::to_owned),
         format: "gguf",
-        tokenizer: if file.text("tokenizer.ggml.model").is_ok_and(|model| model.is_some()) {
-            "gguf"
-        } else {
-            "none"
-        },
+        tokenizer: if file.has_tokenizer().is_ok_and(|has| has) { "gguf" } else { "none" },
         config: &config,
         generation: Value::Null,
         digest: Digest::of(file.whole()),

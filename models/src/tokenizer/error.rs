@@ -17,7 +17,7 @@ pub enum TokenizerError {
         reason: String,
     },
     /// The model has none.
-    #[error("{0} has no tokenizer (tokenizer.json); give token ids instead of text")]
+    #[error("{0} has no tokenizer; give token ids instead of text")]
     Missing(PathBuf),
     /// The description of the tokenizer contradicts itself.
     #[error("the tokenizer cannot be used: {0}")]
