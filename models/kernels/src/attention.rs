@@ -78,7 +78,7 @@ thread_local!(static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new(
 
 /// Where one key head lies in a token of the cache.
 #[derive(Clone, Copy)]
-struct Heads {
+pub(crate) struct Heads {
     keys: usize,
     key: usize,
     size: usize,
