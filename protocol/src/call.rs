@@ -114,9 +114,10 @@ pub enum Call {
         /// What is proposed.
         action: Action,
     },
-    /// Coldkey: votes with the stake behind its `hotkey`. A later vote replaces an earlier one.
+    /// Coldkey: votes with the stake behind its `hotkey`, or with its own stake on another's, which then does not count
+    /// with the owner's vote. A later vote replaces an earlier one.
     Vote {
-        /// The hotkey, owned by the signer.
+        /// The hotkey.
         hotkey: AccountId,
         /// The proposal's number.
         proposal: u64,

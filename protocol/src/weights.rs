@@ -3,7 +3,7 @@
 use parity_scale_codec::{Decode, Encode};
 
 use crate::limits::MAX_WEIGHTS;
-use crate::{AccountId, Hash, TrackId, Uid};
+use crate::{AccountId, Epoch, Hash, TrackId, Uid};
 
 /// A validator's row of weights: uids strictly increasing, no zero, the largest is 65,535.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -60,11 +60,11 @@ impl Weights {
         &self.0
     }
 
-    /// What a validator publishes in one epoch to be held to in the next: it binds the committer, the track, the row
-    /// and a secret salt, so that nobody can copy or guess it.
+    /// What a validator publishes in one epoch to be held to in the next: it binds the committer, the track, the epoch
+    /// in which it is made, the row and a secret salt, so that nobody can copy or guess it, nor use it again later.
     #[must_use]
-    pub fn commitment(&self, hotkey: &AccountId, track: TrackId, salt: &[u8; 32]) -> Hash {
-        Hash::of_encoded(&("acumen/weights/1", hotkey, track, self, salt))
+    pub fn commitment(&self, hotkey: &AccountId, track: TrackId, epoch: Epoch, salt: &[u8; 32]) -> Hash {
+        Hash::of_encoded(&("acumen/weights/2", hotkey, track, epoch, self, salt))
     }
 }
 
@@ -103,10 +103,27 @@ mod tests {
     fn the_commitment_binds_everything() {
         let (a, b) = (AccountId([1; 32]), AccountId([2; 32]));
         let weights = row(&[(1, 9)]).unwrap();
-        let base = weights.commitment(&a, TrackId::ZERO, &[0; 32]);
-        assert_ne!(base, weights.commitment(&b, TrackId::ZERO, &[0; 32]));
-        assert_ne!(base, weights.commitment(&a, TrackId::new(1), &[0; 32]));
-        assert_ne!(base, weights.commitment(&a, TrackId::ZERO, &[1; 32]));
-        assert_ne!(base, row(&[(2, 9)]).unwrap().commitment(&a, TrackId::ZERO, &[0; 32]));
+        let (epoch, track) = (Epoch::new(7), TrackId::ZERO);
+        let base = weights.commitment(&a, track, epoch, &[0; 32]);
+        assert_ne!(base, weights.commitment(&b, track, epoch, &[0; 32]));
+        assert_ne!(base, weights.commitment(&a, TrackId::new(1), epoch, &[0; 32]));
+        assert_ne!(base, weights.commitment(&a, track, Epoch::new(8), &[0; 32]));
+        assert_ne!(base, weights.commitment(&a, track, epoch, &[1; 32]));
+        assert_ne!(base, row(&[(2, 9)]).unwrap().commitment(&a, track, epoch, &[0; 32]));
+    }
+
+    /// The bytes that are hashed, written down by hand: text, hotkey, track, epoch, row, salt.
+    #[test]
+    fn the_preimage_is_what_the_specification_says() {
+        let weights = row(&[(1, 1), (4, 2)]).unwrap();
+        let mut bytes = vec![16 << 2];
+        bytes.extend(b"acumen/weights/2");
+        bytes.extend([9; 32]);
+        bytes.extend(3_u16.to_le_bytes());
+        bytes.extend(5_u64.to_le_bytes());
+        bytes.extend([2 << 2, 1, 0, 0x00, 0x80, 4, 0, 0xff, 0xff]);
+        bytes.extend([8; 32]);
+        let commitment = weights.commitment(&AccountId([9; 32]), TrackId::new(3), Epoch::new(5), &[8; 32]);
+        assert_eq!(commitment, Hash::of(&bytes));
     }
 }

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use acumen_chain_ledger::{EpochRecord, StateKey, WeightsRow};
 use acumen_protocol::transaction::VerifiedTransaction;
 use acumen_protocol::weights::Weights;
-use acumen_protocol::{Call, Epoch, Nacu, Uid};
+use acumen_protocol::{AccountId, Call, Epoch, Nacu, Uid};
+use acumen_validator::core::weights::integer;
 use rayon::prelude::*;
 
 use crate::answer::{Asker, Miners};
 use crate::cast::{Actor, TRACK, actors, genesis};
 use crate::chain::{Chain, ChainError};
-use crate::judge::{Candidate, Judge, JudgeError, row};
+use crate::judge::{Candidate, Judge, JudgeError};
 use crate::result::{RunResult, Timing};
 use crate::seeded::{Seeded, bytes};
 use crate::tally::Tally;
@@ -108,7 +109,7 @@ impl<'a> Play<'a> {
         let mut chain = chain.map_err(|source| RunError::chain(0, source))?;
         let audit = chain.audit().map_err(|source| RunError::chain(0, source))?;
         let mind =
-            || Mind { judge: Judge::new(&scenario.world, scenario.miners.len()), fixed: None, promise: None };
+            || Mind { judge: Judge::new(&scenario.world), fixed: None, promise: None };
         Ok(Self {
             scenario,
             chain,
@@ -196,10 +197,10 @@ impl<'a> Play<'a> {
                     }
                     Ok(mind.fixed.clone())
                 }
-                ValidatorBehaviour::Copier => Ok(Some(row(&mean_row(&revealed, validator))?)),
+                ValidatorBehaviour::Copier => Ok(Some(integer(&mean_row(&revealed, validator))?)),
                 ValidatorBehaviour::Colluder(favours) => {
                     let favoured = slots.iter().filter(|slot| favours.contains(&slot.miner));
-                    Ok(Some(row(&favoured.map(|slot| (slot.uid, 1.0)).collect::<Vec<_>>())?))
+                    Ok(Some(integer(&favoured.map(|slot| (slot.uid, 1.0)).collect::<Vec<_>>())?))
                 }
                 ValidatorBehaviour::Silent => Ok(None),
             }
@@ -214,7 +215,8 @@ impl<'a> Play<'a> {
         for miner in 0..self.scenario.miners.len() {
             if let Some(uid) = self.uid(validators + miner)? {
                 let registered_at = self.chain.view().neuron(TRACK, uid)?.registered_at.get();
-                slots.push(Slot { miner, uid, registered_at });
+                let hotkey = self.actors[validators + miner].hotkey.account;
+                slots.push(Slot { miner, uid, hotkey, registered_at });
             }
         }
         Ok(slots)
@@ -248,7 +250,7 @@ impl<'a> Play<'a> {
             }
             let salt = bytes(self.scenario.seed, "salt", [validator as u64, epoch, 0]);
             let hotkey = &mut self.actors[validator].hotkey;
-            let commitment = weights.commitment(&hotkey.account, TRACK, &salt);
+            let commitment = weights.commitment(&hotkey.account, TRACK, Epoch::new(epoch), &salt);
             transactions.push(self.chain.sign(hotkey, Call::CommitWeights { track: TRACK, commitment })?);
             self.minds[validator].promise = Some(Promise { weights, salt });
         }
@@ -270,6 +272,7 @@ impl<'a> Play<'a> {
 struct Slot {
     miner: usize,
     uid: Uid,
+    hotkey: AccountId,
     registered_at: u64,
 }
 
@@ -286,7 +289,7 @@ fn ask(scenario: &Scenario, miners: &Miners<'_>, slots: &[Slot], asker: Asker) -
     let exam = Exam::draw(&scenario.world, scenario.world.tokens(), &mut draws);
     let candidate = |slot: &Slot| {
         let answer = miners.answer(slot.miner, &exam, asker)?;
-        Some(Candidate { miner: slot.miner, uid: slot.uid, registered_at: slot.registered_at, answer })
+        Some(Candidate { uid: slot.uid, hotkey: slot.hotkey, registered_at: slot.registered_at, answer })
     };
     slots.iter().filter_map(candidate).collect()
 }

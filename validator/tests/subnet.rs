@@ -6,20 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
+use acumen_miner_testing::{Behaviour, FakeMiner, NGram};
 use acumen_proto::validation_v1::validation_client::ValidationClient;
 use acumen_proto::validation_v1::{GetReportRequest, GetReportResponse, MinerScore};
 use acumen_protocol::weights::Weights;
-use acumen_protocol::{Call, Hash, Keypair, TrackId};
+use acumen_protocol::{Call, Epoch, Hash, Keypair, TrackId};
 use acumen_validator::{Config, Error, Validator};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use common::chain::{Ledger, TEMPO};
-use common::miner::{Mood, Server, start};
-use common::model::NGram;
+use common::miner::start;
 use common::{config, corpus};
 
 struct Running {
@@ -64,20 +63,24 @@ async fn revealed(calls: &mut UnboundedReceiver<Call>) -> (Weights, [u8; 32]) {
     }
 }
 
+async fn committed_after_reveals(calls: &mut UnboundedReceiver<Call>) {
+    while !matches!(calls.recv().await.unwrap(), Call::CommitWeights { .. }) {}
+}
+
 fn by_uid(report: &GetReportResponse) -> BTreeMap<u32, &MinerScore> {
     report.miners.iter().map(|miner| (miner.uid, miner)).collect()
 }
 
 /// uids 0 to 3: orders 3, 1, 2, 0; 4: a copy of 0; then those that do not play by the rules.
-async fn field(moods: &[Mood]) -> (Ledger, UnboundedReceiver<Call>, Vec<Server>) {
+async fn field(others: &[Behaviour]) -> (Ledger, UnboundedReceiver<Call>, Vec<FakeMiner>) {
     let training = corpus(1, 200);
     let models: Vec<Arc<NGram>> = [3, 1, 2, 0].map(|order| Arc::new(NGram::train(order, &training))).into();
     let mut started = Vec::new();
     for (uid, model) in models.iter().chain([&models[0]]).enumerate() {
-        started.push(start(uid as u16, Arc::clone(model), Mood::Honest).await);
+        started.push(start(uid as u16, Arc::clone(model), Behaviour::Good).await);
     }
-    for mood in moods {
-        started.push(start(started.len() as u16, Arc::clone(&models[0]), *mood).await);
+    for behaviour in others {
+        started.push(start(started.len() as u16, Arc::clone(&models[0]), behaviour.clone()).await);
     }
     let (miners, servers): (Vec<_>, Vec<_>) = started.into_iter().unzip();
     let (ledger, calls) = Ledger::new(miners);
@@ -87,14 +90,14 @@ async fn field(moods: &[Mood]) -> (Ledger, UnboundedReceiver<Call>, Vec<Server>)
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_epochs_from_questions_to_revealed_weights() {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, mut calls, servers) = field(&[Mood::Overclaims, Mood::OtherVocabulary, Mood::Parrot]).await;
+    let (ledger, mut calls, servers) = field(&[Behaviour::OverclaimAfter(0), Behaviour::OtherVocabulary, Behaviour::Parrot]).await;
     let running = run(config(folder.path()), &ledger).await;
 
     ledger.advance_to(3);
     let first = committed(&mut calls).await;
     ledger.advance_to(TEMPO);
     let (weights, salt) = revealed(&mut calls).await;
-    assert_eq!(weights.commitment(&hotkey().account(), TrackId::ZERO, &salt), first);
+    assert_eq!(weights.commitment(&hotkey().account(), TrackId::ZERO, Epoch::new(1), &salt), first);
 
     let first = report(&running, 1).await;
     let miners = by_uid(&first);
@@ -120,7 +123,7 @@ async fn two_epochs_from_questions_to_revealed_weights() {
     assert!(miners.values().all(|miner| entries.get(&miner.uid).copied().unwrap_or(0) == miner.weight));
 
     // The best miner dies right after the epoch has ended: it is noticed in the running one.
-    servers[0].down.store(true, Ordering::SeqCst);
+    servers[0].set_down(true);
     ledger.advance_to(TEMPO + 3);
     committed(&mut calls).await;
     let second = report(&running, 0).await;
@@ -169,7 +172,7 @@ async fn a_killed_validator_commits_and_reveals_what_it_had_measured() {
     ledger.advance_to(TEMPO);
     let running = run(config(folder.path()), &ledger).await;
     let (weights, salt) = revealed(&mut calls).await;
-    assert_eq!(weights.commitment(&hotkey().account(), TrackId::ZERO, &salt), seen);
+    assert_eq!(weights.commitment(&hotkey().account(), TrackId::ZERO, Epoch::new(1), &salt), seen);
     assert_eq!(report(&running, 1).await.epoch, 1, "the report is there again");
     // Scores go on from where they were.
     ledger.advance_to(TEMPO + 3);
@@ -180,13 +183,13 @@ async fn a_killed_validator_commits_and_reveals_what_it_had_measured() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_miner_is_late_and_the_closing_block_ends_the_evaluation() {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, mut calls, servers) = field(&[Mood::Silent]).await;
+    let (ledger, mut calls, servers) = field(&[Behaviour::StallAfter(0)]).await;
     let running = run(Config { answer_timeout_ms: 600_000, ..config(folder.path()) }, &ledger).await;
     ledger.advance_to(3);
     let (silent, honest) = servers.split_last().unwrap();
-    silent.opened.notified().await;
+    silent.opened().await;
     for server in honest {
-        server.ended.notified().await;
+        server.ended().await;
     }
     // The silent miner alone would hold the evaluation for ten minutes; the block at 70 % closes it.
     ledger.advance_to(14);
@@ -197,17 +200,58 @@ async fn a_silent_miner_is_late_and_the_closing_block_ends_the_evaluation() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_miner_that_leaves_off_is_paid_for_what_it_answered_and_holds_nobody_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let half = 8;
+    // The last sends twice as many answers as questions: its second answer is no answer to what was asked.
+    let odd = [Behaviour::StallAfter(half), Behaviour::HangUpAfter(half), Behaviour::DieAfter(half), Behaviour::Flood(1)];
+    let (ledger, mut calls, servers) = field(&odd).await;
+    let running = run(Config { answer_timeout_ms: 1_000, ..config(folder.path()) }, &ledger).await;
+    ledger.advance_to(3);
+    committed(&mut calls).await;
+    let report = report(&running, 1).await;
+    let miners = by_uid(&report);
+    for (uid, fault) in [(5, "no answer within"), (6, "closed"), (7, "the model broke")] {
+        assert_eq!(miners[&uid].availability, 0.5, "uid {uid}: {}", miners[&uid].fault);
+        assert!(miners[&uid].fault.contains(fault), "uid {uid}: {}", miners[&uid].fault);
+    }
+    assert_eq!(miners[&8].availability, 1.0 / 16.0);
+    assert!(miners[&8].fault.contains("receipt"), "{}", miners[&8].fault);
+    assert!((0..5).all(|uid| miners[&uid].availability == 1.0));
+    for server in &servers {
+        server.wait_for_streams(0).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_evaluation_has_one_request_id_at_every_miner() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, mut calls, servers) = field(&[]).await;
+    let _running = run(config(folder.path()), &ledger).await;
+    for epoch in 0..2 {
+        ledger.advance_to(epoch * TEMPO + 3);
+        committed_after_reveals(&mut calls).await;
+    }
+    let ids = |server: &FakeMiner| server.request_ids();
+    let (first, all) = (ids(&servers[0]), servers.iter().map(ids).collect::<BTreeSet<_>>());
+    assert_eq!(all.len(), 1, "every miner saw the same ids");
+    // Its information and its stream, twice.
+    assert!(first.len() == 4 && first[0] == first[1] && first[2] == first[3], "{first:?}");
+    assert!(first[0] != first[2] && !first[0].is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_evaluation_never_asks_its_questions_again() {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, _calls, servers) = field(&[Mood::Silent]).await;
+    let (ledger, _calls, servers) = field(&[Behaviour::StallAfter(0)]).await;
     let silent = servers.last().unwrap();
     ledger.advance_to(3);
     for _ in 0..2 {
         let running = run(config(folder.path()), &ledger).await;
-        silent.opened.notified().await;
+        silent.opened().await;
         kill(running).await;
     }
-    let contexts = silent.contexts.lock().unwrap().clone();
+    let contexts = silent.contexts();
     let distinct: BTreeSet<&Vec<u8>> = contexts.iter().collect();
     assert_eq!((contexts.len(), distinct.len()), (32, 32));
 }

@@ -91,7 +91,7 @@ impl<'a> BlockBuilder<'a> {
             return Ok(Err(rejection));
         }
         let mut paid = Overlay::new(&self.state);
-        let fee = match fee::charge(&mut paid, &self.params, tx)? {
+        let fee = match fee::charge(&mut paid, &self.params, &self.context, tx)? {
             Ok(fee) => fee,
             Err(rejection) => return Ok(Err(rejection)),
         };

@@ -1,6 +1,6 @@
 //! The calls, one function each. A rejected call may leave writes behind in its overlay: the caller drops them.
 
-mod evidence;
+pub(crate) mod evidence;
 mod governance;
 mod hotkey;
 mod register;

@@ -65,6 +65,48 @@ pub fn conserved(before: &dyn StateRead, changes: &Changes) -> Result<(), Ledger
     sums.check()
 }
 
+/// The sum of everything that anybody owns, kept up to date change by change: what [`crate::audit()`] adds up afresh.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Owned(i128);
+
+impl Owned {
+    /// Goes on from a sum.
+    #[must_use]
+    pub fn from(sum: Nacu) -> Self {
+        Self(units(sum))
+    }
+
+    /// Takes in the change of one value.
+    pub fn add(
+        &mut self,
+        key: &[u8],
+        before: Option<&[u8]>,
+        after: Option<&[u8]>,
+    ) -> Result<(), LedgerError> {
+        if key.starts_with(&StateKey::accounts()) {
+            let (old, new) = both::<Account>(before, after)?;
+            let free = |account: Option<Account>| account.map_or(0, |account| units(account.free));
+            add(&mut self.0, free(new), free(old))
+        } else if key.starts_with(&StateKey::hotkeys()) {
+            let (old, new) = both::<Hotkey>(before, after)?;
+            let held = |hotkey: Option<Hotkey>| {
+                hotkey.map_or(0, |hotkey| {
+                    units(hotkey.total_stake).saturating_add(units(hotkey.unbonding_stake))
+                })
+            };
+            add(&mut self.0, held(new), held(old))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The sum.
+    pub fn total(self) -> Result<Nacu, LedgerError> {
+        let sum = u64::try_from(self.0).map_err(|_| LedgerError::Overflow { what: "the sum of balances" });
+        sum.map(Nacu::new)
+    }
+}
+
 /// Differences that a block makes.
 #[derive(Debug, Default)]
 pub(crate) struct Sums {

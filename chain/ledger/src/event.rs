@@ -240,4 +240,15 @@ pub enum Event {
         /// Its number.
         track: TrackId,
     },
+    /// A delegator's vote was cast or changed: it counts instead of its delegate's, with the delegator's stake.
+    DelegatorVoted {
+        /// The proposal.
+        proposal: u64,
+        /// The delegate.
+        hotkey: AccountId,
+        /// Who votes.
+        coldkey: AccountId,
+        /// For or against.
+        approve: bool,
+    },
 }

@@ -1,12 +1,15 @@
 //! Fees: a base for each call, a price per byte and a tip by choice, paid whether the transaction succeeds or fails. Half
-//! is burned (the larger half of an odd fee), half goes to the treasury.
+//! is burned (the larger half of an odd fee), half goes to the treasury. A report that convicts costs its tip only.
 
 use acumen_protocol::transaction::VerifiedTransaction;
-use acumen_protocol::{AccountId, Nacu, Transaction};
+use acumen_protocol::{AccountId, Call, Nacu, Transaction};
 
 use crate::mint::{burn, credit, debit, minus};
 use crate::state::Overlay;
-use crate::{LedgerError, Params, Rejection, StateKey, View};
+use crate::{BlockContext, LedgerError, Params, Rejection, StateKey, StateRead, View, call};
+
+/// Most least fees that a hotkey may offer as a tip: enough to be heard in a full block, little of what its owner has.
+const HOTKEY_TIP: u64 = 10;
 
 /// The least fee of a signed transaction of `size` bytes with one call: without a tip.
 #[must_use]
@@ -24,6 +27,41 @@ pub fn fee_with_tip(params: &Params, tx: &VerifiedTransaction) -> Nacu {
     Nacu::new(fee_of(params, tx.size()).get().saturating_add(bases).saturating_add(tx.get().tip.get()))
 }
 
+/// What `tx` pays in the block of `context`: its fee and tip, or the tip alone if it is a report that convicts somebody.
+/// Whoever has the proof can then submit it, with an empty account too; and nobody can flood blocks with such reports,
+/// because each key is convicted once.
+pub fn fee_due(
+    state: &dyn StateRead,
+    params: &Params,
+    context: &BlockContext,
+    tx: &VerifiedTransaction,
+) -> Result<Nacu, LedgerError> {
+    let waived = is_waived(View::new(state), params, context, tx)?;
+    Ok(if waived { tx.get().tip } else { fee_with_tip(params, tx) })
+}
+
+/// A report on its own, and next in its sender's order: one that waits for others may never come to anything.
+fn is_waived(
+    view: View<'_>,
+    params: &Params,
+    context: &BlockContext,
+    tx: &VerifiedTransaction,
+) -> Result<bool, LedgerError> {
+    let Call::ReportEquivocation { evidence } = &tx.get().call else { return Ok(false) };
+    let next = view.account(tx.get().sender)?.nonce == tx.get().nonce;
+    Ok(next && call::evidence::judge(view, params, context, evidence)?.is_ok())
+}
+
+/// Refuses a tip by which a stolen hotkey would spend its owner's balance: at most [`HOTKEY_TIP`] times the least fee.
+fn check_tip(params: &Params, tx: &VerifiedTransaction) -> Result<(), Rejection> {
+    let (tip, max) = (tx.get().tip, fee_of(params, tx.size()).get().saturating_mul(HOTKEY_TIP));
+    let max = Nacu::new(max);
+    if tx.get().call.is_hotkey_call() && tip > max {
+        return Err(Rejection::HotkeyTip { tip, max });
+    }
+    Ok(())
+}
+
 /// Who pays for `transaction`; `Ok(Err(_))` if nobody can.
 pub fn payer(view: View<'_>, transaction: &Transaction) -> Result<Result<AccountId, Rejection>, LedgerError> {
     let sender = transaction.sender;
@@ -38,18 +76,24 @@ pub fn payer(view: View<'_>, transaction: &Transaction) -> Result<Result<Account
 pub(crate) fn charge(
     state: &mut Overlay<'_>,
     params: &Params,
+    context: &BlockContext,
     tx: &VerifiedTransaction,
 ) -> Result<Result<Nacu, Rejection>, LedgerError> {
+    if let Err(rejection) = check_tip(params, tx) {
+        return Ok(Err(rejection));
+    }
     let account = match payer(View::new(state), tx.get())? {
         Ok(account) => account,
         Err(rejection) => return Ok(Err(rejection)),
     };
-    let fee = fee_with_tip(params, tx);
+    let fee = fee_due(state, params, context, tx)?;
     if let Some(has) = debit(state, account, fee)? {
         return Ok(Err(Rejection::Balance { account, has, needs: fee }));
     }
     let kept = Nacu::new(fee.get().checked_div(2).unwrap_or(0));
-    burn(state, minus(fee, kept, "a fee")?)?;
+    if fee > Nacu::ZERO {
+        burn(state, minus(fee, kept, "a fee")?)?;
+    }
     let treasury = View::new(state).need(&StateKey::Treasury)?;
     credit(state, treasury, kept)?;
     Ok(Ok(fee))

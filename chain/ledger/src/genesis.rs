@@ -15,7 +15,7 @@ use crate::state::{Changes, MemoryState, Overlay, StateError};
 use crate::tree;
 use crate::{
     Account, ChainInfo, Hotkey, KeyRecord, LedgerError, Neuron, Params, STATE_LAYOUT, StateKey, Supply,
-    Track, View,
+    Terms, Track, View,
 };
 
 /// Most tracks of a chain: each costs an epoch's work.
@@ -134,10 +134,15 @@ fn invalid(reason: String) -> GenesisError {
 impl Genesis {
     /// Reads the JSON document and checks it.
     pub fn from_json(json: &str) -> Result<Self, GenesisError> {
-        let genesis: Self =
-            serde_json::from_str(json).map_err(|error| GenesisError::Json { reason: error.to_string() })?;
+        let genesis = Self::parse(json)?;
         genesis.state()?;
         Ok(genesis)
+    }
+
+    /// Reads the JSON document without checking whether a chain can begin with it: for documents that one has begun with.
+    /// [`Self::state`] and everything that rests on it check.
+    pub fn parse(json: &str) -> Result<Self, GenesisError> {
+        serde_json::from_str(json).map_err(|error| GenesisError::Json { reason: error.to_string() })
     }
 
     /// The JSON document.
@@ -166,6 +171,7 @@ impl Genesis {
         state.put(&StateKey::Treasury, &self.treasury);
         for validator in &self.validators {
             state.put(&StateKey::ConsensusKey(validator.key), &KeyRecord::default());
+            state.put(&StateKey::Terms(validator.key), &Terms::beginning(Height::new(1)));
         }
         self.put_balances(&mut state)?;
         self.put_tracks(&mut state)?;

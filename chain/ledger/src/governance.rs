@@ -1,12 +1,14 @@
 //! Proposals: the vote closes, the time lock runs, the change is made; always with the last block of an epoch.
 //!
-//! Votes weigh what is staked behind the hotkey when the vote closes, so that no stake is counted twice by moving it.
+//! Votes weigh what is staked when the vote closes, so that no stake is counted twice by moving it.
 
 mod action;
 
+use std::collections::BTreeMap;
+
 use acumen_protocol::{AccountId, Epoch, Nacu};
 
-use crate::mint::plus;
+use crate::mint::{minus, plus};
 use crate::state::Overlay;
 use crate::{
     BlockContext, Event, Governance, Hotkey, LedgerError, Params, Proposal, ProposalStatus, StateKey, Tally,
@@ -89,30 +91,51 @@ fn step(
     Ok(())
 }
 
-/// Counts the ballots and forgets them.
+/// Counts the ballots and forgets them. A delegator's own vote counts with its stake, and what is left on the hotkey with
+/// the owner's vote.
 fn count(state: &mut Overlay<'_>, proposal: u64) -> Result<Tally, LedgerError> {
     let view = View::new(state);
     let mut total = Some(Nacu::ZERO);
     view.each::<Hotkey>(&StateKey::hotkeys(), |_, hotkey| {
         total = total.and_then(|sum| sum.checked_add(hotkey.total_stake));
     })?;
-    let mut ballots: Vec<(AccountId, bool)> = Vec::new();
-    view.each::<bool>(&StateKey::ballots_of(proposal), |key, approve| {
-        if let StateKey::Ballot { hotkey, .. } = key {
-            ballots.push((hotkey, approve));
-        }
-    })?;
     let mut tally = Tally {
         total: total.ok_or(LedgerError::Overflow { what: "the sum of stakes" })?,
         ..Tally::default()
     };
-    for (hotkey, approve) in ballots {
+    let mut spoken: BTreeMap<AccountId, Nacu> = BTreeMap::new();
+    for (key, approve) in ballots(view, &StateKey::delegator_ballots_of(proposal))? {
+        let StateKey::DelegatorBallot { hotkey, coldkey, .. } = key else { continue };
+        let (view, info) = (View::new(state), View::new(state).hotkey(hotkey)?);
+        let shares = view.stake(hotkey, coldkey)?.shares;
+        let stake = info.map_or(Nacu::ZERO, |info| info.value_of(shares));
+        let sum = spoken.entry(hotkey).or_default();
+        *sum = plus(*sum, stake, "votes")?;
+        tally.add(approve, stake)?;
+        state.delete(&key);
+    }
+    for (key, approve) in ballots(View::new(state), &StateKey::ballots_of(proposal))? {
+        let StateKey::Ballot { hotkey, .. } = key else { continue };
         let stake = View::new(state).hotkey(hotkey)?.map_or(Nacu::ZERO, |info| info.total_stake);
-        let side = if approve { &mut tally.approve } else { &mut tally.refuse };
-        *side = plus(*side, stake, "votes")?;
-        state.delete(&StateKey::Ballot { proposal, hotkey });
+        let spoken = spoken.get(&hotkey).copied().unwrap_or_default();
+        tally.add(approve, minus(stake, spoken, "votes")?)?;
+        state.delete(&key);
     }
     Ok(tally)
+}
+
+fn ballots(view: View<'_>, prefix: &[u8]) -> Result<Vec<(StateKey, bool)>, LedgerError> {
+    let mut found = Vec::new();
+    view.each::<bool>(prefix, |key, approve| found.push((key, approve)))?;
+    Ok(found)
+}
+
+impl Tally {
+    fn add(&mut self, approve: bool, stake: Nacu) -> Result<(), LedgerError> {
+        let side = if approve { &mut self.approve } else { &mut self.refuse };
+        *side = plus(*side, stake, "votes")?;
+        Ok(())
+    }
 }
 
 /// Enough of all stake has voted, and enough of that in favour.

@@ -107,6 +107,17 @@ pub enum StateKey {
     },
     /// Hotkeys ([`Vec<AccountId>`], sorted) on which a coldkey has stake, or from which some is on its way back.
     Positions(AccountId),
+    /// [`crate::record::Terms`]: when a consensus key decided blocks.
+    Terms(ConsensusPublic),
+    /// `bool`: how a delegator votes with its own stake on a hotkey, whatever the hotkey's owner says.
+    DelegatorBallot {
+        /// The proposal.
+        proposal: u64,
+        /// On whom it has staked.
+        hotkey: AccountId,
+        /// Who votes.
+        coldkey: AccountId,
+    },
 }
 
 impl StateKey {
@@ -143,6 +154,13 @@ impl StateKey {
     #[must_use]
     pub fn ballots_of(proposal: u64) -> Vec<u8> {
         prefix(&Self::Ballot { proposal, hotkey: AccountId([0; 32]) }, 32)
+    }
+
+    /// What all [`StateKey::DelegatorBallot`] of `proposal` begin with.
+    #[must_use]
+    pub fn delegator_ballots_of(proposal: u64) -> Vec<u8> {
+        let (hotkey, coldkey) = (AccountId([0; 32]), AccountId([0; 32]));
+        prefix(&Self::DelegatorBallot { proposal, hotkey, coldkey }, 64)
     }
 
     /// What all [`StateKey::Unbonding`] off `hotkey` begin with.

@@ -46,16 +46,16 @@ pub mod view;
 
 pub use audit::{Audit, AuditError, audit};
 pub use block::{BlockBuilder, BlockContext, BlockError, BlockOutcome, TxOutcome, execute_block};
-pub use conservation::{Breach, conserved};
+pub use conservation::{Breach, Owned, conserved};
 pub use error::LedgerError;
 pub use event::Event;
-pub use fee::{fee_of, fee_with_tip, payer};
+pub use fee::{fee_due, fee_of, fee_with_tip, payer};
 pub use genesis::{Genesis, GenesisError};
 pub use key::StateKey;
 pub use params::Params;
 pub use record::{
     Account, ChainInfo, Commit, Commits, EpochRecord, Governance, Hotkey, KeyRecord, Neuron, PendingTake,
-    Proposal, ProposalStatus, STATE_LAYOUT, Stake, Supply, Tally, Track, Unbonding, WeightsRow,
+    Proposal, ProposalStatus, STATE_LAYOUT, Stake, Supply, Tally, Terms, Track, Unbonding, WeightsRow,
 };
 pub use rejection::Rejection;
 pub use simulate::{Simulation, check, simulate};

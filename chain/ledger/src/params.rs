@@ -285,6 +285,20 @@ impl Params {
         Height::new(epoch.get().saturating_mul(self.tempo_blocks))
     }
 
+    /// The first block of `epoch`.
+    #[must_use]
+    pub const fn first_block_of(&self, epoch: Epoch) -> Height {
+        Height::new(epoch.get().saturating_sub(1).saturating_mul(self.tempo_blocks).saturating_add(1))
+    }
+
+    /// The oldest epoch of which evidence counts in the block at `height`: stake that stood behind a vote then is still
+    /// there.
+    #[must_use]
+    pub fn oldest_evidence(&self, height: Height) -> Epoch {
+        let window = u64::from(self.unbonding_epochs.max(1));
+        Epoch::new(self.epoch_of(height).get().saturating_sub(window))
+    }
+
     /// The epoch that is `epochs` whole epochs after the one of the block at `height`.
     #[must_use]
     pub fn epochs_after(&self, height: Height, epochs: u16) -> Epoch {

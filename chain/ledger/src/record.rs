@@ -9,14 +9,14 @@ mod neuron;
 use acumen_protocol::{AccountId, Height, Nacu, Nonce, TimestampMs};
 use parity_scale_codec::{Decode, Encode};
 
-pub use consensus::{KeyRecord, Offence};
+pub use consensus::{KeyRecord, Offence, Term, Terms};
 pub use epoch::EpochRecord;
 pub use governance::{Governance, Proposal, ProposalStatus, Tally};
 pub use hotkey::{Hotkey, PendingTake, Stake, Unbonding, UnbondingPart, UnbondingQueue};
 pub use neuron::{Commit, Commits, Neuron, WeightsRow};
 
 /// Version of the state's layout: of keys and records. A program of another version refuses the state.
-pub const STATE_LAYOUT: u16 = 2;
+pub const STATE_LAYOUT: u16 = 3;
 
 /// What the chain is called and when it began.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

@@ -261,6 +261,28 @@ pub enum Rejection {
         /// Hotkeys.
         count: u32,
     },
+    /// The key did not decide the height of the evidence.
+    #[error(
+        "consensus key {key} was not in the set that decided block {height}: what it signed there decides nothing"
+    )]
+    NotInSet {
+        /// The key.
+        key: ConsensusPublic,
+        /// The height of the two messages.
+        height: Height,
+    },
+    /// A tip that a hotkey may not promise.
+    #[error(
+        "a hotkey's transaction is paid by its coldkey and may offer a tip of at most {}, not {}",
+        .max.to_acu_string(),
+        .tip.to_acu_string()
+    )]
+    HotkeyTip {
+        /// The tip.
+        tip: Nacu,
+        /// The limit.
+        max: Nacu,
+    },
 }
 
 /// Why evidence proves nothing.

@@ -50,7 +50,7 @@ pub fn check(
     }
     let params = view.params()?;
     if view.account(tx.get().sender)?.nonce != tx.get().nonce {
-        return Ok(fee::charge(&mut Overlay::new(state), &params, tx)?.map(|_| ()));
+        return Ok(fee::charge(&mut Overlay::new(state), &params, context, tx)?.map(|_| ()));
     }
     Ok(run(state, &params, context, tx)?.map(|_| ()))
 }
@@ -87,7 +87,7 @@ fn attempt(
     context: &BlockContext,
     tx: &VerifiedTransaction,
 ) -> Result<Attempt, LedgerError> {
-    let fee = match fee::charge(state, params, tx)? {
+    let fee = match fee::charge(state, params, context, tx)? {
         Ok(fee) => fee,
         Err(rejection) => return Ok(Err(rejection)),
     };

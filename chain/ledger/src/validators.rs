@@ -5,6 +5,7 @@
 
 use acumen_protocol::{AccountId, ConsensusPublic, ConsensusValidator, Nacu, ValidatorSet};
 
+use crate::record::Terms;
 use crate::state::Overlay;
 use crate::{BlockContext, Event, Hotkey, KeyRecord, LedgerError, Params, StateKey, View};
 
@@ -35,6 +36,7 @@ pub(crate) fn elect(
     let next = if voters.is_empty() { present.clone() } else { ValidatorSet::new(voters)? };
     if next != present {
         state.put(&StateKey::Validators, &next);
+        change_terms(state, params, context, &present, &next)?;
         events.push(changed(&present, &next));
     }
     Ok(events)
@@ -97,11 +99,38 @@ fn unpunished(view: View<'_>, present: &ValidatorSet) -> Result<Vec<ConsensusVal
     Ok(kept)
 }
 
-fn changed(present: &ValidatorSet, next: &ValidatorSet) -> Event {
-    let missing = |from: &ValidatorSet, of: &ValidatorSet| {
-        let keys = of.validators().iter().map(|voter| voter.key);
-        keys.filter(|key| from.power(key).is_none()).collect()
+/// Keys in `of` that are not in `from`.
+fn missing(from: &ValidatorSet, of: &ValidatorSet) -> Vec<ConsensusPublic> {
+    let keys = of.validators().iter().map(|voter| voter.key);
+    keys.filter(|key| from.power(key).is_none()).collect()
+}
+
+/// Writes down for whom a term begins with the next block, and for whom it ends with this one.
+fn change_terms(
+    state: &mut Overlay<'_>,
+    params: &Params,
+    context: &BlockContext,
+    present: &ValidatorSet,
+    next: &ValidatorSet,
+) -> Result<(), LedgerError> {
+    let (height, oldest) = (context.height, params.oldest_evidence(context.height));
+    let mut change = |key, change: &dyn Fn(&mut Terms)| {
+        let mut terms: Terms = View::new(state).get(&StateKey::Terms(key))?.unwrap_or_default();
+        terms.forget(params.first_block_of(oldest));
+        change(&mut terms);
+        state.put(&StateKey::Terms(key), &terms);
+        Ok::<(), LedgerError>(())
     };
+    for key in missing(next, present) {
+        change(key, &|terms| terms.end(height))?;
+    }
+    for key in missing(present, next) {
+        change(key, &|terms| terms.begin(height.next().unwrap_or(height)))?;
+    }
+    Ok(())
+}
+
+fn changed(present: &ValidatorSet, next: &ValidatorSet) -> Event {
     let power = next.validators().iter().fold(0_u64, |sum, voter| sum.saturating_add(voter.power));
     Event::ValidatorsChanged {
         joined: missing(present, next),

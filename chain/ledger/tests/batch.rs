@@ -90,7 +90,7 @@ fn l27_a_reveal_is_bound_to_hotkey_track_epoch_row_and_salt() {
     let mut chain = chain(short());
     let weights = Weights::new(vec![(Uid::new(1), 5)]).unwrap();
     let other = Weights::new(vec![(Uid::ZERO, 5)]).unwrap();
-    let copied = weights.commitment(&account(11), TRACK, &[3; 32]);
+    let copied = weights.commitment(&account(11), TRACK, chain.epoch(), &[3; 32]);
     for hotkey in [11, 12] {
         chain.done(hotkey, Call::CommitWeights { track: TRACK, commitment: copied });
     }
@@ -107,6 +107,10 @@ fn l27_a_reveal_is_bound_to_hotkey_track_epoch_row_and_salt() {
     chain.end_epoch();
     assert!(matches!(chain.run(11, reveal(&weights, 3)), Some(Rejection::NoCommitment { .. })), "too late");
     chain.done(11, Call::CommitWeights { track: TRACK, commitment: copied });
+    chain.end_epoch();
+    assert!(mismatch(chain.run(11, reveal(&weights, 3))), "made for another epoch");
+    let commitment = weights.commitment(&account(11), TRACK, chain.epoch(), &[3; 32]);
+    chain.done(11, Call::CommitWeights { track: TRACK, commitment });
     chain.end_epoch();
     assert_eq!(chain.run(11, reveal(&weights, 3)), None);
 }

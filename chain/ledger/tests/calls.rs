@@ -124,7 +124,7 @@ fn a_full_track_prunes_and_the_newcomer_inherits_nothing() {
         Call::Serve { track: TRACK, endpoint: Endpoint::new("http://a:1", Hash::ZERO, None).unwrap() };
     assert_eq!(chain.run(11, serve.clone()), None);
     let weights = Weights::new(vec![(Uid::new(1), 1)]).unwrap();
-    let commitment = weights.commitment(&account(11), TRACK, &[3; 32]);
+    let commitment = weights.commitment(&account(11), TRACK, chain.epoch(), &[3; 32]);
     assert_eq!(chain.run(11, Call::CommitWeights { track: TRACK, commitment }), None);
     let reveal = Call::RevealWeights { track: TRACK, weights, salt: [3; 32] };
     assert_eq!(chain.run(11, reveal), None);
@@ -178,7 +178,7 @@ fn weights_are_revealed_in_the_next_epoch_only() {
     let mut chain = chain();
     chain.run(1, register(11));
     let weights = Weights::new(vec![(Uid::ZERO, 1)]).unwrap();
-    let commitment = weights.commitment(&account(11), TRACK, &[3; 32]);
+    let commitment = weights.commitment(&account(11), TRACK, chain.epoch(), &[3; 32]);
     let reveal = |salt| Call::RevealWeights { track: TRACK, weights: weights.clone(), salt: [salt; 32] };
     assert_eq!(chain.run(11, Call::CommitWeights { track: TRACK, commitment }), None);
     assert!(matches!(chain.run(11, reveal(3)), Some(Rejection::NoCommitment { .. })), "too early");

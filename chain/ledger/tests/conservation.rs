@@ -5,7 +5,7 @@ mod common;
 use acumen_chain_ledger::genesis::GenesisNeuron;
 use acumen_chain_ledger::{Hotkey, Params, View, audit};
 use acumen_protocol::weights::Weights;
-use acumen_protocol::{Call, Nacu, TrackId, Uid};
+use acumen_protocol::{Call, Epoch, Nacu, TrackId, Uid};
 use common::{Chain, account, acu, genesis, short};
 use proptest::prelude::*;
 
@@ -32,7 +32,8 @@ fn step() -> impl Strategy<Value = (u8, Call)> {
         }),
         (coldkey, hot, any::<u16>()).prop_map(|(s, hotkey, take)| (s, Call::SetTake { hotkey, take })),
         (hotkey.clone(), any::<u16>()).prop_map(|(s, seed)| {
-            let commitment = weights(seed % 4).commitment(&account(s), TRACK, &[0; 32]);
+            let epoch = Epoch::new(1 + u64::from(seed / 4 % 3));
+            let commitment = weights(seed % 4).commitment(&account(s), TRACK, epoch, &[0; 32]);
             (s, Call::CommitWeights { track: TRACK, commitment })
         }),
         (hotkey, any::<u16>()).prop_map(|(s, seed)| {

@@ -30,7 +30,7 @@ fn weights() -> Weights {
 /// Commits in one epoch and reveals in the next, by both validators.
 fn judge(chain: &mut Chain) {
     for hotkey in [11, 12] {
-        let commitment = weights().commitment(&account(hotkey), TRACK, &[1; 32]);
+        let commitment = weights().commitment(&account(hotkey), TRACK, chain.epoch(), &[1; 32]);
         assert_eq!(chain.run(hotkey, Call::CommitWeights { track: TRACK, commitment }), None);
     }
     let tempo = chain.view().params().unwrap().tempo_blocks;

@@ -3,7 +3,7 @@
 mod common;
 
 use acumen_chain_ledger::rejection::EvidenceFault;
-use acumen_chain_ledger::{Event, KeyRecord, Params, Rejection, StateKey};
+use acumen_chain_ledger::{BlockBuilder, Event, KeyRecord, Params, Rejection, StateKey, check, simulate};
 use acumen_protocol::vote::{Equivocation, Proposal, Signed, Vote, VoteKind};
 use acumen_protocol::{Call, Hash, Height, Nacu};
 use common::{Chain, account, acu, genesis, neuron, node_key, short};
@@ -89,7 +89,7 @@ fn l60_two_proposals_are_evidence_too() {
     let key = node_key(22);
     let signed = |tag| {
         let message = Proposal {
-            height: Height::new(4),
+            height: Height::new(5),
             round: 3,
             block: Hash([tag; 32]),
             pol_round: None,
@@ -185,4 +185,71 @@ fn l66_a_validator_of_genesis_loses_its_seat_if_another_has_one() {
     chain.done(5, call);
     chain.end_epoch();
     assert_eq!(chain.set(), [(node_key(8).public(), 3)], "the last one stays: the chain goes on");
+}
+
+#[test]
+fn l60_what_a_key_signs_while_it_decides_nothing_costs_nothing() {
+    let mut chain = chain();
+    let early = report(votes(&chain, 22, 4));
+    let (key, height) = (node_key(22).public(), Height::new(4));
+    assert_eq!(chain.run(5, early), Some(Rejection::NotInSet { key, height }), "it decides from block 5 on");
+    let bind = chain.bind(11, 31);
+    chain.done(11, bind);
+    let height = chain.height;
+    let bound = report(votes(&chain, 31, height.get()));
+    let key = node_key(31).public();
+    assert_eq!(chain.run(5, bound), Some(Rejection::NotInSet { key, height }), "bound, not elected");
+    chain.end_epoch();
+    let gone = report(votes(&chain, 21, chain.height.get() + 1));
+    let refused = chain.run(5, gone);
+    assert!(matches!(refused, Some(Rejection::NotInSet { .. })), "its last block is behind it");
+    let last = report(votes(&chain, 21, 8));
+    assert_eq!(chain.run(5, last), None, "what it decided last still counts");
+}
+
+/// A delegate with little of its own would otherwise take 5 % of what each of many slashes costs its delegators.
+#[test]
+fn l62_many_keys_of_one_hotkey_cost_one_slash() {
+    let mut chain = chain();
+    for node in [31, 32] {
+        let bind = chain.bind(11, node);
+        chain.done(11, bind);
+        chain.end_epoch();
+    }
+    let first_of = [(21, 5), (31, 9), (32, 13)];
+    let reports = first_of.map(|(node, height)| report(votes(&chain, node, height)));
+    chain.done(1, Call::Batch { calls: reports.to_vec() });
+    let info = chain.view().hotkey(account(11)).unwrap().unwrap();
+    assert_eq!((info.total_stake, info.consensus_key), (acu(950), None));
+    for (node, _) in first_of {
+        let key = StateKey::ConsensusKey(node_key(node).public());
+        let record: KeyRecord = chain.view().get(&key).unwrap().unwrap();
+        assert!(record.offence.is_some(), "each key is gone");
+    }
+}
+
+#[test]
+fn l67_a_report_that_convicts_costs_nothing_and_no_other() {
+    let mut chain = chain();
+    let call = report(votes(&chain, 21, 5));
+    let (poor, too) = (chain.sign(70, call.clone()), chain.sign(71, call.clone()));
+    let told = simulate(&chain.state, &chain.context(), &poor).unwrap().unwrap();
+    assert_eq!((told.fee, told.before), (Nacu::ZERO, Nacu::ZERO));
+    let mut builder = BlockBuilder::new(&chain.state, chain.context()).unwrap();
+    assert_eq!(builder.push(&poor).unwrap(), Ok(()));
+    let refused = builder.push(&too).unwrap();
+    assert!(matches!(refused, Err(Rejection::Balance { .. })), "the second one convicts nobody: {refused:?}");
+    let outcome = chain.block(&[poor]);
+    assert_eq!((outcome.outcomes[0].fee, &outcome.outcomes[0].failure), (Nacu::ZERO, &None));
+    assert_eq!(Nacu::new(chain.free(70)), Nacu::new(acu(50).get() / 20), "5 % of 50 ACU");
+    let before = chain.free(5);
+    assert!(matches!(chain.run(5, call), Some(Rejection::KeyRetired { .. })));
+    assert!(chain.free(5) < before, "one that fails pays");
+    let batch = Call::Batch { calls: vec![report(votes(&chain, 22, 5))] };
+    let again = chain.sign(72, batch);
+    let refused = check(&chain.state, &chain.context(), &again, 0).unwrap();
+    assert!(matches!(refused, Err(Rejection::Balance { .. })), "in a batch it pays like everything else");
+    let early = chain.sign_at(72, report(votes(&chain, 22, 5)), 1);
+    let refused = check(&chain.state, &chain.context(), &early, 8).unwrap();
+    assert!(matches!(refused, Err(Rejection::Balance { .. })), "so it does before its turn");
 }

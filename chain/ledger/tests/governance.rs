@@ -3,7 +3,9 @@
 mod common;
 
 use acumen_chain_ledger::rejection::ProposalFault;
-use acumen_chain_ledger::{EpochRecord, Event, Params, Proposal, ProposalStatus, Rejection, StateKey};
+use acumen_chain_ledger::{
+    EpochRecord, Event, Params, Proposal, ProposalStatus, Rejection, StateKey, StateRead as _,
+};
 use acumen_protocol::call::Action;
 use acumen_protocol::weights::Weights;
 use acumen_protocol::{Call, Epoch, Nacu, TrackId, Uid};
@@ -185,7 +187,7 @@ fn l76_l77_tracks_are_opened_and_share_the_emission() {
     chain.end_epoch();
     let weights = Weights::new(vec![(Uid::new(2), 1)]).unwrap();
     for hotkey in [11, 12] {
-        let commitment = weights.commitment(&account(hotkey), track, &[1; 32]);
+        let commitment = weights.commitment(&account(hotkey), track, chain.epoch(), &[1; 32]);
         chain.done(hotkey, Call::CommitWeights { track, commitment });
     }
     chain.end_epoch();
@@ -210,4 +212,40 @@ fn l76_l77_tracks_are_opened_and_share_the_emission() {
     };
     assert_eq!(paid(&bytes) + paid(&vision), vision.minted.get(), "conserved over the tracks");
     assert_eq!(paid(&vision), 3 * paid(&bytes), "shares 1 and 3 of four tokens");
+}
+
+#[test]
+fn l75_a_delegator_speaks_for_its_own_stake() {
+    let mut chain = chain();
+    chain.done(4, Call::Stake { hotkey: account(11), amount: acu(100) });
+    chain.done(5, Call::Stake { hotkey: account(11), amount: acu(50) });
+    chain.done(6, Call::Stake { hotkey: account(11), amount: acu(9) });
+    chain.done(1, propose(1, set("fee_base", "7")));
+    chain.blocks_to(4);
+    chain.done(1, vote(1, 1, true));
+    let events = chain.done(4, vote(1, 1, false));
+    let (hotkey, coldkey) = (account(11), account(4));
+    assert!(events.contains(&Event::DelegatorVoted { proposal: 1, hotkey, coldkey, approve: false }));
+    let refused = chain.run(6, vote(1, 1, false));
+    assert!(matches!(refused, Some(Rejection::TooLittleStake { .. })), "9 ACU are below the threshold");
+    assert!(matches!(chain.run(2, vote(1, 1, false)), Some(Rejection::NotOwner { .. })), "nothing on it");
+    chain.block(&[]);
+    let tally = chain.view().get::<Proposal>(&StateKey::Proposal(1)).unwrap().unwrap().tally.unwrap();
+    assert_eq!((tally.approve, tally.refuse), (acu(559), acu(100)), "659 are staked on hotkey 11");
+    let prefix = StateKey::delegator_ballots_of(1);
+    chain.state.walk(&prefix, &mut |_, _| panic!("ballots are forgotten")).unwrap();
+}
+
+#[test]
+fn l75_a_delegator_that_leaves_takes_its_vote_along() {
+    let mut chain = chain();
+    chain.done(4, Call::Stake { hotkey: account(12), amount: acu(100) });
+    chain.done(1, propose(1, set("fee_base", "7")));
+    chain.done(4, vote(2, 1, false));
+    chain.done(4, Call::Unstake { hotkey: account(12), amount: acu(100) });
+    chain.done(4, Call::Stake { hotkey: account(13), amount: acu(100) });
+    chain.done(3, vote(3, 1, true));
+    chain.blocks_to(8);
+    let tally = chain.view().get::<Proposal>(&StateKey::Proposal(1)).unwrap().unwrap().tally.unwrap();
+    assert_eq!((tally.approve, tally.refuse), (acu(300), Nacu::ZERO), "counted once, where it is");
 }

@@ -8,6 +8,7 @@ mod naive;
 #[path = "model/pool.rs"]
 mod pool;
 
+use acumen_chain_ledger::genesis::GenesisValidator;
 use acumen_chain_ledger::{BlockBuilder, BlockOutcome, MemoryState, Params, View};
 use acumen_protocol::vote::{Equivocation, Signed, Vote, VoteKind};
 use acumen_protocol::{Call, Hash, Height, Nacu, TrackId};
@@ -141,6 +142,9 @@ fn start() -> Chain {
     for balance in &mut genesis.balances {
         balance.amount = acu(300);
     }
+    // Nodes 21 to 24 decide from the start, so that what they sign counts before a hotkey has bound them, and after.
+    let keys = (21..=24).map(|node| node_key(node).public());
+    genesis.validators.extend(keys.map(|key| GenesisValidator { key, power: 1 }));
     genesis.neurons = (1..=3).map(|tag| neuron(tag, acu(10 * u64::from(tag)))).collect();
     Chain::new(&genesis)
 }

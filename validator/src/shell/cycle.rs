@@ -6,11 +6,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use acumen_proto::RequestId;
 use acumen_protocol::{Call, Epoch, Hash, Height};
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use super::chain::{Chain, ChainError, View};
-use super::evaluate::{Manner, evaluate};
+use super::evaluate::{Manner, Occasion, evaluate};
 use super::metrics::Metrics;
 use super::reports::Reports;
 use super::store::{Commitment, State, Store, random};
@@ -111,7 +113,7 @@ impl<C: Chain> Cycle<C> {
         let call = if reveal {
             Call::RevealWeights { track, weights, salt }
         } else {
-            let commitment = weights.commitment(&key.account(), track, &salt);
+            let commitment = weights.commitment(&key.account(), track, epoch, &salt);
             Call::CommitWeights { track, commitment }
         };
         let name = call.name();
@@ -157,9 +159,12 @@ impl<C: Chain> Cycle<C> {
             // An error means that the chain's follower is gone; then nothing is left to close for.
             let _ = tips.wait_for(|tip| *tip >= close).await;
         };
-        let candidates = evaluate(view.miners, Arc::clone(&questions), &self.manner, seed, closed).await;
+        let occasion = Occasion { seed, request_id: RequestId::fresh() };
+        let span = tracing::info_span!("evaluation", %epoch, id = occasion.request_id.as_str());
+        let asked = evaluate(view.miners, Arc::clone(&questions), &self.manner, &occasion, closed);
+        let candidates = asked.instrument(span.clone()).await;
         match self.score(epoch, questions, candidates).await? {
-            Ok(outcome) => self.finish(epoch, outcome, started)?,
+            Ok(outcome) => span.in_scope(|| self.finish(epoch, outcome, started))?,
             Err(error) => {
                 tracing::warn!(%epoch, %error, "no weights from this epoch");
                 self.state.evaluated = Some(epoch.get());

@@ -1,11 +1,11 @@
-//! Punishing a consensus key that signed two things at once.
+//! Punishing a consensus key that signed two things at once while it decided blocks.
 
 use acumen_protocol::vote::{Equivocation, EquivocationError};
-use acumen_protocol::{AccountId, Epoch, Height, Nacu};
+use acumen_protocol::{AccountId, ConsensusPublic, Height, Nacu};
 
 use super::{Done, Failure};
 use crate::mint::{burn, credit, minus, plus};
-use crate::record::Offence;
+use crate::record::{Offence, Terms};
 use crate::rejection::EvidenceFault;
 use crate::state::Overlay;
 use crate::{
@@ -23,23 +23,11 @@ pub(super) fn report(
     evidence: &Equivocation,
 ) -> Done {
     let (key, height, round) = (evidence.offender(), evidence.height(), evidence.round());
-    let record: Option<KeyRecord> = View::new(state).get(&StateKey::ConsensusKey(key))?;
-    let record = record.ok_or(Rejection::UnknownConsensusKey { key })?;
-    if record.offence.is_some() {
-        return Err(Rejection::KeyRetired { key }.into());
-    }
-    check_age(params, context, height)?;
-    evidence.verify(&context.genesis).map_err(|error| {
-        let reason = match error {
-            EquivocationError::BadSignature { .. } => EvidenceFault::Signature,
-            _ => EvidenceFault::NoConflict,
-        };
-        Rejection::Evidence { reason }
-    })?;
+    let record = judge(View::new(state), params, context, evidence)??;
     let offence = Some(Offence { height, round, reported_at: context.height });
     state.put(&StateKey::ConsensusKey(key), &KeyRecord { offence, ..record });
     let (staked, unbonding) = match record.hotkey {
-        Some(hotkey) => punish(state, params, context, hotkey)?,
+        Some(hotkey) => punish(state, params, context, hotkey, (key, height))?,
         None => (Nacu::ZERO, Nacu::ZERO),
     };
     let reward = reward(state, params, reporter, plus(staked, unbonding, "a slash")?)?;
@@ -47,35 +35,75 @@ pub(super) fn report(
     Ok(vec![Event::Equivocated { key, hotkey, height, round, staked, unbonding, reward }])
 }
 
+/// Does `evidence` convict anybody who is not convicted? What the state says is asked first: signatures cost more.
+pub(crate) fn judge(
+    view: View<'_>,
+    params: &Params,
+    context: &BlockContext,
+    evidence: &Equivocation,
+) -> Result<Result<KeyRecord, Rejection>, LedgerError> {
+    let (key, height) = (evidence.offender(), evidence.height());
+    let record: Option<KeyRecord> = view.get(&StateKey::ConsensusKey(key))?;
+    let Some(record) = record else { return Ok(Err(Rejection::UnknownConsensusKey { key })) };
+    if record.offence.is_some() {
+        return Ok(Err(Rejection::KeyRetired { key }));
+    }
+    if let Err(rejection) = check_age(params, context, height) {
+        return Ok(Err(rejection));
+    }
+    let terms: Terms = view.get(&StateKey::Terms(key))?.unwrap_or_default();
+    if !terms.cover(height) {
+        return Ok(Err(Rejection::NotInSet { key, height }));
+    }
+    Ok(match evidence.verify(&context.genesis) {
+        Ok(()) => Ok(record),
+        Err(EquivocationError::BadSignature { .. }) => {
+            Err(Rejection::Evidence { reason: EvidenceFault::Signature })
+        }
+        Err(_) => Err(Rejection::Evidence { reason: EvidenceFault::NoConflict }),
+    })
+}
+
 /// The offence must lie within the time in which the stake of then can still be found.
 fn check_age(params: &Params, context: &BlockContext, height: Height) -> Result<(), Rejection> {
     let (found, newest) = (params.epoch_of(height), params.epoch_of(context.height));
-    let window = u64::from(params.unbonding_epochs.max(1));
-    let oldest = Epoch::new(newest.get().saturating_sub(window));
+    let oldest = params.oldest_evidence(context.height);
     if found < oldest || height > context.height {
         return Err(Rejection::EvidenceAge { found, oldest, newest });
     }
     Ok(())
 }
 
-/// Slashes the stake and what is on its way back, and ends the candidature.
+/// Slashes the stake and what is on its way back, and ends the candidature. What any key of the hotkey signed before the
+/// end of its jail is paid for with the slash that began it: a delegate that binds many keys and reports them all, or one
+/// key after the other, costs its delegators no more than one slash for each jail.
 fn punish(
     state: &mut Overlay<'_>,
     params: &Params,
     context: &BlockContext,
     hotkey: AccountId,
+    (key, height): (ConsensusPublic, Height),
 ) -> Result<(Nacu, Nacu), Failure> {
     let mut info: Hotkey = View::new(state).need(&StateKey::Hotkey(hotkey))?;
+    let paid_for = height < info.jailed_until;
+    if paid_for && info.consensus_key != Some(key) {
+        return Ok((Nacu::ZERO, Nacu::ZERO));
+    }
+    info.consensus_key = None;
+    validators::withdraw(state, hotkey);
+    let slashed = if paid_for { (Nacu::ZERO, Nacu::ZERO) } else { slash(params, &mut info)? };
+    let last = params.last_block_of(params.epochs_after(context.height, params.jail_epochs));
+    info.jailed_until = info.jailed_until.max(last.next().unwrap_or(last));
+    state.put(&StateKey::Hotkey(hotkey), &info);
+    Ok(slashed)
+}
+
+fn slash(params: &Params, info: &mut Hotkey) -> Result<(Nacu, Nacu), LedgerError> {
     let (mut pool, mut waiting) = (info.staked(), info.unbonding());
-    let (staked, unbonding) = (pool.slash(params.slash_ppm)?, waiting.slash(params.slash_ppm)?);
+    let slashed = (pool.slash(params.slash_ppm)?, waiting.slash(params.slash_ppm)?);
     info.set_staked(pool);
     info.set_unbonding(waiting);
-    info.consensus_key = None;
-    let last = params.last_block_of(params.epochs_after(context.height, params.jail_epochs));
-    info.jailed_until = last.next().unwrap_or(last);
-    state.put(&StateKey::Hotkey(hotkey), &info);
-    validators::withdraw(state, hotkey);
-    Ok((staked, unbonding))
+    Ok(slashed)
 }
 
 /// Pays the reporter's part and burns the rest.

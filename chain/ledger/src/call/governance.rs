@@ -49,6 +49,7 @@ pub(super) fn propose(
     Ok(vec![Event::Proposed { proposal: id, hotkey, closes }])
 }
 
+/// Votes with all that is staked on a hotkey, if its owner signs, or with the signer's own part of it.
 pub(super) fn vote(
     state: &mut Overlay<'_>,
     params: &Params,
@@ -58,13 +59,37 @@ pub(super) fn vote(
     approve: bool,
 ) -> Done {
     let view = View::new(state);
-    with_a_say(view, params, sender, hotkey)?;
+    let owner = registered(view, hotkey)?.owner;
+    if owner == sender {
+        with_a_say(view, params, sender, hotkey)?;
+    } else {
+        delegator(view, params, sender, hotkey)?;
+    }
     let found: Option<Proposal> = view.get(&StateKey::Proposal(proposal))?;
     if found.is_none_or(|found| found.status != ProposalStatus::Open) {
         return Err(Rejection::ProposalClosed { proposal }.into());
     }
-    state.put(&StateKey::Ballot { proposal, hotkey }, &approve);
-    Ok(vec![Event::Voted { proposal, hotkey, approve }])
+    if owner == sender {
+        state.put(&StateKey::Ballot { proposal, hotkey }, &approve);
+        return Ok(vec![Event::Voted { proposal, hotkey, approve }]);
+    }
+    let coldkey = sender;
+    state.put(&StateKey::DelegatorBallot { proposal, hotkey, coldkey }, &approve);
+    Ok(vec![Event::DelegatorVoted { proposal, hotkey, coldkey, approve }])
+}
+
+/// Somebody with enough stake of their own on the hotkey: the supply bounds the number of these as well.
+fn delegator(view: View<'_>, params: &Params, coldkey: AccountId, hotkey: AccountId) -> Result<(), Failure> {
+    let info = registered(view, hotkey)?;
+    let shares = view.stake(hotkey, coldkey)?.shares;
+    if shares == 0 {
+        return Err(Rejection::NotOwner { hotkey, owner: info.owner }.into());
+    }
+    let (has, needs) = (info.value_of(shares), params.stake_threshold.max(Nacu::new(1)));
+    if has < needs {
+        return Err(Rejection::TooLittleStake { hotkey, has, needs }.into());
+    }
+    Ok(())
 }
 
 /// The owner of a hotkey with enough stake behind it: what bounds the number of voters is the supply.

@@ -49,7 +49,7 @@ pub(super) fn reveal(
     let epoch = params.epoch_of(context.height);
     let due = epoch.previous().unwrap_or_default();
     let commit = commits.take_revealable(epoch).ok_or(Rejection::NoCommitment { epoch, due })?;
-    if weights.commitment(&hotkey, track, salt) != commit.commitment {
+    if weights.commitment(&hotkey, track, commit.epoch, salt) != commit.commitment {
         return Err(Rejection::CommitmentMismatch { due }.into());
     }
     well_formed(weights, known_track(view, track)?.neurons)?;

@@ -31,7 +31,7 @@ pub(super) fn run(
         record.owner_emission = rest(budget, paid)?;
         credit(state, track.owner, record.owner_emission)?;
     }
-    store(state, params.epoch_of(context.height), id, loaded, &output)?;
+    store(state, params, params.epoch_of(context.height), id, loaded, &output)?;
     Ok(record)
 }
 
@@ -57,6 +57,7 @@ fn record_of(context: &BlockContext, track: TrackId, loaded: &Loaded, output: &E
 /// Writes back each slot, its bonds and its hotkey's stake.
 fn store(
     state: &mut Overlay<'_>,
+    params: &Params,
     epoch: Epoch,
     track: TrackId,
     loaded: Loaded,
@@ -66,7 +67,7 @@ fn store(
         let (uid, hotkey) = (neuron.uid, neuron.hotkey);
         let server = Nacu::new(at(&output.server_emission, index));
         let validator = Nacu::new(at(&output.validator_emission, index));
-        settle_take(&mut info, epoch);
+        settle_take(&mut info, params, epoch);
         pay(state, hotkey, &mut info, server, validator)?;
         let neuron = Neuron {
             permit: at(&output.validator_permits, index),
@@ -92,13 +93,14 @@ fn put_bonds(state: &mut Overlay<'_>, track: TrackId, uid: Uid, row: Vec<(u16, u
     if row.is_empty() { state.delete(&key) } else { state.put(&key, &row) }
 }
 
-/// An announced take whose time has come is the take.
-const fn settle_take(info: &mut Hotkey, epoch: Epoch) {
+/// An announced take whose time has come is the take, and none is above the limit, which a vote may have lowered.
+fn settle_take(info: &mut Hotkey, params: &Params, epoch: Epoch) {
     if let Some(pending) = info.pending_take
         && pending.from.get() <= epoch.get()
     {
         (info.take, info.pending_take) = (pending.take, None);
     }
+    info.take = info.take.min(params.max_take);
 }
 
 /// Pays a hotkey: what it earned as a miner and its take become its owner's stake on it; the rest of what it earned as a

@@ -26,6 +26,7 @@ impl fmt::Display for Event {
             }
             Self::Proposed { .. }
             | Self::Voted { .. }
+            | Self::DelegatorVoted { .. }
             | Self::ProposalDecided { .. }
             | Self::ProposalEnacted { .. }
             | Self::ProposalVoid { .. }
@@ -99,6 +100,10 @@ impl Event {
             Self::Voted { proposal, hotkey, approve } => {
                 let side = if *approve { "for" } else { "against" };
                 write!(f, "{hotkey} votes {side} proposal {proposal}")
+            }
+            Self::DelegatorVoted { proposal, hotkey, coldkey, approve } => {
+                let side = if *approve { "for" } else { "against" };
+                write!(f, "{coldkey} votes {side} proposal {proposal} with its stake on {hotkey}")
             }
             Self::ProposalDecided { proposal, adopted, approve, refuse, total } => {
                 let result = if *adopted { "adopted" } else { "refused" };

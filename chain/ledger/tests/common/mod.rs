@@ -8,8 +8,8 @@ use acumen_chain_ledger::{
 use acumen_protocol::domain::Domain;
 use acumen_protocol::transaction::VerifiedTransaction;
 use acumen_protocol::{
-    AccountId, Call, ConsensusKeypair, ConsensusPublic, Hash, Height, Keypair, Nacu, Nonce, TimestampMs,
-    Transaction,
+    AccountId, Call, ConsensusKeypair, ConsensusPublic, Epoch, Hash, Height, Keypair, Nacu, Nonce,
+    TimestampMs, Transaction,
 };
 
 pub const ACU: u64 = Nacu::PER_ACU;
@@ -70,6 +70,11 @@ impl Chain {
 
     pub fn view(&self) -> View<'_> {
         View::new(&self.state)
+    }
+
+    /// The epoch of the next block.
+    pub fn epoch(&self) -> Epoch {
+        self.view().params().unwrap().epoch_of(self.height.next().unwrap())
     }
 
     pub fn free(&self, tag: u8) -> u64 {

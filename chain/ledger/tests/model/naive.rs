@@ -28,8 +28,8 @@ pub(crate) struct Model {
     params: Params,
     free: BTreeMap<u8, BigInt>,
     hotkeys: BTreeMap<u8, Hotkey>,
-    /// Consensus keys by the number of the hotkey that always binds them: true once punished.
-    keys: BTreeMap<u8, bool>,
+    /// Consensus keys by the number of the hotkey that always binds them: is it bound, and was it punished?
+    keys: BTreeMap<u8, (bool, bool)>,
     uids: Vec<u8>,
     issuance: BigInt,
     minted: BigInt,
@@ -53,7 +53,7 @@ impl Model {
             params: params.clone(),
             free: (1..=6).map(|tag| (tag, BigInt::from(300_000_000_000_u64))).collect(),
             hotkeys: BTreeMap::new(),
-            keys: BTreeMap::new(),
+            keys: (11..=14_u8).map(|hotkey| (hotkey, (false, false))).collect(),
             uids: Vec::new(),
             issuance: BigInt::from(1_860_000_000_000_u64),
             minted: zero(),
@@ -108,7 +108,9 @@ impl Model {
         };
         let calls = if let Step::Batch { calls, .. } = step { calls.len() } else { 1 };
         let bases = BigInt::from(self.params.fee_base.get()) * calls;
+        let convicts = matches!(step, Step::Report { hotkey, .. } if !self.keys[hotkey].1);
         let fee = bases + BigInt::from(self.params.fee_per_byte.get()) * size;
+        let fee = if convicts { zero() } else { fee };
         if !self.spend(payer, &fee) {
             return None;
         }
@@ -148,9 +150,9 @@ impl Model {
             Step::SetTake { from, hotkey, take } => self.set_take(from, hotkey, take, height),
             Step::Bind { hotkey } => {
                 let jailed = self.hotkeys[&hotkey].jailed_until > height;
-                let punished = self.keys.get(&hotkey).copied().unwrap_or(false);
+                let punished = self.keys[&hotkey].1;
                 if !jailed && !punished {
-                    self.keys.insert(hotkey, false);
+                    self.keys.insert(hotkey, (true, false));
                 }
                 !jailed && !punished
             }
@@ -204,10 +206,14 @@ impl Model {
     }
 
     fn report(&mut self, from: u8, hotkey: u8, height: u64) -> bool {
-        if self.keys.get(&hotkey) != Some(&false) {
+        let (bound, punished) = self.keys[&hotkey];
+        if punished {
             return false;
         }
-        self.keys.insert(hotkey, true);
+        self.keys.insert(hotkey, (bound, true));
+        if !bound {
+            return true;
+        }
         let jailed = self.epoch_of(height) + u64::from(self.params.jail_epochs);
         let ppm = self.params.slash_ppm;
         let info = self.hotkeys.get_mut(&hotkey).unwrap();

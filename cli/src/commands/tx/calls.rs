@@ -7,7 +7,7 @@ use acumen_protocol::call::Action;
 use acumen_protocol::codec::decode_all;
 use acumen_protocol::domain::Domain;
 use acumen_protocol::weights::Weights;
-use acumen_protocol::{AccountId, Call, ConsensusKeypair, Endpoint, Hash, Nacu, TrackId};
+use acumen_protocol::{AccountId, Call, ConsensusKeypair, Endpoint, Epoch, Hash, Nacu, TrackId};
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 
@@ -20,43 +20,49 @@ use crate::wallet::{Role, Wallet};
 pub(super) enum CallArgs {
     /// Move free balance. Example: acumen tx transfer --to 5… --amount 1.5
     Transfer {
-        #[arg(long)]
+        /// Address of the receiver
+        #[arg(long, value_name = "ADDRESS")]
         to: AccountId,
-        #[arg(long)]
+        /// How much: ACU with up to nine decimals (1.5), or base units (1500000000nacu)
+        #[arg(long, allow_negative_numbers = true)]
         amount: Nacu,
     },
     /// Stake on a hotkey, yours or another's. Example: acumen tx stake --amount 100
     Stake {
         /// The hotkey [default: the wallet's]
-        #[arg(long)]
+        #[arg(long, value_name = "ADDRESS")]
         on: Option<AccountId>,
-        #[arg(long)]
+        /// How much: ACU with up to nine decimals (1.5), or base units (1500000000nacu)
+        #[arg(long, allow_negative_numbers = true)]
         amount: Nacu,
     },
     /// Take stake back; it is free after the chain's unbonding time. Example: acumen tx unstake --amount 100
     Unstake {
         /// The hotkey [default: the wallet's]
-        #[arg(long)]
+        #[arg(long, value_name = "ADDRESS")]
         on: Option<AccountId>,
-        #[arg(long)]
+        /// How much: ACU with up to nine decimals (1.5), or base units (1500000000nacu)
+        #[arg(long, allow_negative_numbers = true)]
         amount: Nacu,
     },
-    /// Burn the registration price and take a slot for a hotkey. Example: acumen tx register --max-price 2
+    /// Burn the registration price and take a slot for a hotkey. Example: acumen tx register --dry-run
     Register {
+        /// The track
         #[arg(long, default_value_t = 0)]
         track: u16,
         /// The hotkey [default: the wallet's]
-        #[arg(long)]
+        #[arg(long, value_name = "ADDRESS")]
         hotkey: Option<AccountId>,
-        /// Refuse if the price is above this [default: the current price and a quarter]
-        #[arg(long)]
+        /// Refuse if the price is above this, in ACU [default: the current price and a quarter]
+        #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
         max_price: Option<Nacu>,
     },
     /// Publish where the hotkey serves. Example: acumen tx serve --url http://203.0.113.7:8091 --model 0x…
     Serve {
+        /// The track
         #[arg(long, default_value_t = 0)]
         track: u16,
-        /// http://HOST:PORT
+        /// Where others reach it: http://HOST:PORT or https://HOST:PORT
         #[arg(long)]
         url: String,
         /// blake2b-256 of the model's files (acumen model inspect shows it)
@@ -66,8 +72,9 @@ pub(super) enum CallArgs {
         #[arg(long)]
         certificate: Option<Hash>,
     },
-    /// Commit to weights. Example: acumen tx commit-weights --weights 0:100,3:50 --salt 0x…
+    /// Commit to weights of the present epoch. Sent with its last block it may come too late to be revealed. Example: acumen tx commit-weights --weights 0:100,3:50 --salt 0x…
     CommitWeights {
+        /// The track
         #[arg(long, default_value_t = 0)]
         track: u16,
         /// uid:weight pairs in increasing order of uid
@@ -79,6 +86,7 @@ pub(super) enum CallArgs {
     },
     /// Reveal the weights of the last epoch's commitment. Example: acumen tx reveal-weights --weights 0:100,3:50 --salt 0x…
     RevealWeights {
+        /// The track
         #[arg(long, default_value_t = 0)]
         track: u16,
         /// uid:weight pairs in increasing order of uid
@@ -90,6 +98,7 @@ pub(super) enum CallArgs {
     },
     /// Set weights openly, on a chain without commit-reveal. Example: acumen tx set-weights --weights 0:100,3:50
     SetWeights {
+        /// The track
         #[arg(long, default_value_t = 0)]
         track: u16,
         /// uid:weight pairs in increasing order of uid
@@ -122,6 +131,7 @@ pub(super) enum CallArgs {
     },
     /// Propose a new track. Example: acumen tx propose-track --name vision --owner 5… --share 1
     ProposeTrack {
+        /// Its name: up to 32 bytes
         #[arg(long)]
         name: String,
         /// Coldkey that receives the owner's cut
@@ -133,13 +143,15 @@ pub(super) enum CallArgs {
     },
     /// Propose another share of emission for a track. Example: acumen tx propose-track-share --track 1 --share 2
     ProposeTrackShare {
+        /// The track
         #[arg(long)]
         track: u16,
         /// Part of emission, relative to the other tracks'
         #[arg(long)]
         share: u16,
     },
-    /// Vote on a proposal with the stake behind the wallet's hotkey. Example: acumen tx vote --proposal 3 --approve yes
+    /// Vote on a proposal with the stake behind the wallet's hotkey, or with your own stake on another's, which then no
+    /// longer counts with its owner's vote. Example: acumen tx vote --proposal 3 --approve yes
     Vote {
         /// Its number (acumen proposals)
         #[arg(long)]
@@ -147,6 +159,9 @@ pub(super) enum CallArgs {
         /// yes or no
         #[arg(long, action = clap::ArgAction::Set, value_parser = parse::yes_or_no)]
         approve: bool,
+        /// The hotkey [default: the wallet's]
+        #[arg(long)]
+        on: Option<AccountId>,
     },
     /// Prove that a node voted twice, for a part of what it loses. Example: acumen tx report-equivocation --evidence
     /// FILE (acumen verify --evidence-dir writes these)
@@ -158,7 +173,7 @@ pub(super) enum CallArgs {
     /// Several transfers at once, all of them or none. Example: acumen tx pay --to 5…=1.5 --to 5…=2
     Pay {
         /// ADDRESS=AMOUNT; give it once for each receiver
-        #[arg(long = "to", required = true, value_parser = parse::payment)]
+        #[arg(long = "to", required = true, value_name = "ADDRESS=AMOUNT", value_parser = parse::payment)]
         to: Vec<(AccountId, Nacu)>,
     },
 }
@@ -195,7 +210,8 @@ impl CallArgs {
             }
             Self::CommitWeights { track, weights, salt } => {
                 let track = TrackId::new(track);
-                let commitment = weights.commitment(&hotkey(None)?, track, salt.as_bytes());
+                let epoch = present_epoch(client).await?;
+                let commitment = weights.commitment(&hotkey(None)?, track, epoch, salt.as_bytes());
                 Call::CommitWeights { track, commitment }
             }
             Self::RevealWeights { track, weights, salt } => {
@@ -219,7 +235,7 @@ impl CallArgs {
                 let action = Action::SetTrackShare { track: TrackId::new(track), emission_share: share };
                 Call::Propose { hotkey: hotkey(None)?, action }
             }
-            Self::Vote { proposal, approve } => Call::Vote { hotkey: hotkey(None)?, proposal, approve },
+            Self::Vote { proposal, approve, on } => Call::Vote { hotkey: hotkey(on)?, proposal, approve },
             Self::ReportEquivocation { evidence } => {
                 let evidence = decode_all("evidence", &hex_file(&evidence)?)?;
                 Call::ReportEquivocation { evidence }
@@ -230,6 +246,13 @@ impl CallArgs {
             }
         })
     }
+}
+
+/// The epoch of the next block, which a commitment binds.
+async fn present_epoch(client: &ChainClient) -> Result<Epoch> {
+    let params = client.params().await?;
+    let next = params.at.height.next().context("the chain is at its last height")?;
+    Ok(params.value.epoch_of(next))
 }
 
 /// The current price of a registration and a quarter more: somebody else may register first.
