@@ -51,6 +51,10 @@ pub struct Config {
     pub max_tokens: usize,
     /// Most choices of a request (prompts × n).
     pub max_choices: usize,
+    /// Limit for reading a request's body: a client that sends more slowly gets 408.
+    pub body_timeout_ms: u64,
+    /// Origins of web pages that may ask from a browser, `https://HOST` or `*` for all; none by default.
+    pub cors_origins: Vec<String>,
     /// File of hashes of accepted API keys: one blake2b-256 in hex per line, `#` begins a comment. Without it everybody
     /// may ask.
     pub api_keys: Option<PathBuf>,
@@ -79,6 +83,8 @@ impl Default for Config {
             max_prompt_bytes: 32 << 10,
             max_tokens: 2_048,
             max_choices: 8,
+            body_timeout_ms: 10_000,
+            cors_origins: Vec::new(),
             api_keys: None,
             requests_per_minute: 600,
         }
@@ -126,11 +132,17 @@ impl Config {
             ("step_timeout_ms", self.step_timeout_ms),
             ("request_timeout_ms", self.request_timeout_ms),
             ("refresh_interval_ms", self.refresh_interval_ms),
+            ("body_timeout_ms", self.body_timeout_ms),
         ];
         let zero_size = sizes.iter().find(|(_, size)| *size == 0).map(|(field, _)| *field);
         let zero_time = times.iter().find(|(_, time)| *time == 0).map(|(field, _)| *field);
         if let Some(field) = zero_size.or(zero_time) {
             return refuse(field, "must be above 0");
+        }
+        let is_origin = |origin: &&String| *origin != "*" && !is_origin(origin);
+        if let Some(origin) = self.cors_origins.iter().find(is_origin) {
+            let reason = format!("holds `{origin}`: write https://HOST or https://HOST:PORT, without a path, or *");
+            return refuse("cors_origins", &reason);
         }
         if self.max_choices > acumen_proto::inference::MAX_DOCUMENTS {
             return refuse("max_choices", "must be at most 256, the documents of one stream");
@@ -192,6 +204,12 @@ impl Config {
     }
 }
 
+/// A scheme and a host, as a browser's `Origin` header has them.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,6 +223,11 @@ mod tests {
         assert_eq!(field(Config { miners: 0, ..good.clone() }), "miners");
         assert_eq!(field(Config { step_timeout_ms: 0, ..good.clone() }), "step_timeout_ms");
         assert_eq!(field(Config { track: 1, ..good.clone() }), "track");
+        let page = |origin: &str| Config { cors_origins: vec![origin.to_owned()], ..good.clone() };
+        assert_eq!(page("https://app.example:8443").check(), Ok(()));
+        for wrong in ["app.example", "https://", "https://app.example/"] {
+            assert_eq!(field(page(wrong)), "cors_origins", "{wrong}");
+        }
         assert_eq!(field(Config { max_choices: 257, ..good }), "max_choices");
     }
 

@@ -9,6 +9,7 @@ pub mod pooling;
 pub mod random;
 pub mod request;
 pub mod sampling;
+pub mod steering;
 pub mod stop;
 pub mod template;
 pub mod utf8;

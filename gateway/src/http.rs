@@ -1,10 +1,11 @@
 //! The HTTP side: OpenAI's API, probes, metrics, a page.
 //!
-//! Order for a request to `/v1`: request id, API key, rate limit, size, validation, admission, miners. Each refusal has
+//! Order for a request to `/v1`: request id, origin, API key, rate limit, size, validation, admission, miners. Each refusal has
 //! OpenAI's error shape and a status that tells the client's fault (4xx) from a busy network (503).
 
 mod access;
 mod answer;
+mod cors;
 mod error;
 mod ids;
 pub(crate) mod keys;
@@ -17,10 +18,9 @@ mod status;
 mod stream;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{get, post};
@@ -40,6 +40,8 @@ use ids::Ids;
 pub struct App {
     limits: Limits,
     max_body_bytes: usize,
+    body_timeout: Duration,
+    cors_origins: Vec<String>,
     collective: Arc<Collective>,
     metrics: Arc<Metrics>,
     access: Access,
@@ -70,6 +72,8 @@ impl App {
         Ok(Self {
             limits: config.limits(),
             max_body_bytes: config.max_body_bytes,
+            body_timeout: Duration::from_millis(config.body_timeout_ms),
+            cors_origins: config.cors_origins.clone(),
             collective,
             metrics,
             access: Access::new(keys, config.requests_per_minute),
@@ -103,7 +107,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(status::metrics))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(app.max_body_bytes))
+        .layer(from_fn_with_state(Arc::clone(&app), cors::allow))
         .layer(from_fn_with_state(Arc::clone(&app), middleware::observe))
         .layer(map_response(middleware::harden))
         .with_state(app)

@@ -155,3 +155,44 @@ async fn a_busy_port_and_a_bad_configuration_are_named() {
         Config { api_keys: Some("/nonexistent/keys".into()), listen: ([127, 0, 0, 1], 0).into(), ..good };
     assert!(start(keys).await.unwrap_err().to_string().contains("/nonexistent/keys"));
 }
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let gateway = Gateway::start(Config { body_timeout_ms: 50, ..config() }, &[]).await;
+    let mut slow = tokio::net::TcpStream::connect(gateway.url.trim_start_matches("http://")).await.unwrap();
+    let head = "POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 90\r\nconnection: close\r\n\r\n{";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("\"body_timeout\""), "{answer}");
+}
+
+#[tokio::test]
+async fn only_pages_of_listed_origins_may_ask() {
+    let listed = Config { cors_origins: vec!["https://app.example".to_owned()], ..config() };
+    for (config, allowed) in [(listed, true), (config(), false)] {
+        let gateway = Gateway::start(config, &[]).await;
+        let url = format!("{}/v1/completions", gateway.url);
+        let preflight = |origin: &'static str| {
+            gateway
+                .http
+                .request(reqwest::Method::OPTIONS, &url)
+                .header("origin", origin)
+                .header("access-control-request-method", "POST")
+                .header("access-control-request-headers", "authorization,x-stainless-lang")
+        };
+        let answer = preflight("https://app.example").send().await.unwrap();
+        assert_eq!(answer.status() == 204, allowed);
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let wanted = |text: &str| allowed.then(|| text.to_owned());
+        assert_eq!(header("access-control-allow-origin"), wanted("https://app.example"));
+        assert_eq!(header("access-control-allow-headers"), wanted("authorization,x-stainless-lang"));
+        let other = preflight("https://evil.example").send().await.unwrap();
+        assert!(!other.headers().contains_key("access-control-allow-origin"));
+        // A refusal is readable by the page, too.
+        let refused = gateway.http.post(&url).header("origin", "https://app.example").send().await.unwrap();
+        assert_eq!(refused.status(), 400);
+        assert_eq!(refused.headers().contains_key("access-control-allow-origin"), allowed);
+    }
+}

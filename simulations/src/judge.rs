@@ -1,14 +1,22 @@
-//! A simulated validator's judgement, by the rules of the real one: clusters of copies, own gain and marginal value of
-//! this epoch's answers, scores that forget by half-life, the composite reward, one integer row.
+//! A simulated validator's judgement, by the code of the real one: who is whose copy, by distance and by what it adds; own
+//! gain and marginal value, paired over epochs; the composite reward; one integer row.
 //!
-//! A miner that does not answer earns nothing in that epoch and keeps its scores.
+//! What differs from a real validator: every miner answers in full or not at all, all positions count as held out, and
+//! copies are looked for only now and then (`world.recheck_epochs`). A miner that does not answer earns nothing in that
+//! epoch and keeps its record.
 
-use acumen_protocol::Uid;
 use acumen_protocol::weights::{Weights, WeightsError};
-use acumen_scoring_value::accumulate::Score;
-use acumen_scoring_value::cluster::{Affinity, ClusterError};
-use acumen_scoring_value::game::{Game, GameError, GameSpec};
-use acumen_scoring_value::reward::{Breakdown, RewardRule, breakdown, combine};
+use acumen_protocol::{AccountId, Height, Uid};
+use acumen_scoring_value::cluster::ClusterError;
+use acumen_scoring_value::encompass::EncompassRule;
+use acumen_scoring_value::game::GameError;
+use acumen_validator::core::clusters::{Measured, Near};
+use acumen_validator::core::copies::{Member, rewards, seniors};
+use acumen_validator::core::history::History;
+use acumen_validator::core::hotkey::Hotkey;
+use acumen_validator::core::matrix::{Matrix, Seat};
+use acumen_validator::core::positions::{Positions, Window};
+use acumen_validator::core::weights::integer;
 
 use crate::World;
 use crate::answer::Answer;
@@ -16,10 +24,10 @@ use crate::answer::Answer;
 /// A registered miner's answer.
 #[derive(Debug)]
 pub(crate) struct Candidate {
-    /// Its place in the scenario.
-    pub(crate) miner: usize,
     /// Its slot.
     pub(crate) uid: Uid,
+    /// Its hotkey.
+    pub(crate) hotkey: AccountId,
     /// Block of its registration.
     pub(crate) registered_at: u64,
     /// What it answered.
@@ -45,23 +53,22 @@ pub enum JudgeError {
 #[derive(Debug)]
 pub(crate) struct Judge {
     world: World,
-    gains: Vec<Score>,
-    marginals: Vec<Score>,
-    /// The miners whose clusters are known, and the label of each.
-    clusters: Option<(Vec<usize>, Vec<usize>)>,
-    checked: u64,
+    near: Near,
+    window: Window,
+    history: History,
+    /// Those that were compared last, when, and who is paid in place of each.
+    copies: Option<(Vec<Member>, u64, Vec<usize>)>,
 }
 
 impl Judge {
-    /// Nothing known of `miners` miners.
-    pub(crate) fn new(world: &World, miners: usize) -> Self {
-        let fresh = Score::new(world.half_life_epochs * world.tokens() as f64);
+    /// Nothing is known yet.
+    pub(crate) fn new(world: &World) -> Self {
         Self {
             world: *world,
-            gains: vec![fresh; miners],
-            marginals: vec![fresh; miners],
-            clusters: None,
-            checked: 0,
+            near: Near::default(),
+            window: Window::default(),
+            history: History::default(),
+            copies: None,
         }
     }
 
@@ -70,74 +77,74 @@ impl Judge {
         if candidates.is_empty() {
             return Ok(Weights::default());
         }
-        // Uids have 16 bits, heights far fewer than 48.
-        let seniority: Vec<u64> =
-            candidates.iter().map(|c| (c.registered_at << 16) | u64::from(c.uid.get())).collect();
-        let labels = self.labels(epoch, candidates, &seniority)?;
-        let senior: Vec<bool> = labels.iter().enumerate().map(|(at, label)| at == *label).collect();
-        let parts = self.values(candidates, &labels, seniority)?;
-        let tokens = self.world.tokens() as u64;
-        for (at, candidate) in candidates.iter().enumerate() {
-            self.gains[candidate.miner].update(parts.own_gain[at], tokens);
-            self.marginals[candidate.miner].update(parts.marginal[at], tokens);
-        }
-        let paid = |scores: &[Score]| -> Vec<f64> {
-            let score = |(c, senior): (&Candidate, &bool)| if *senior { scores[c.miner].mean } else { 0.0 };
-            candidates.iter().zip(&senior).map(score).collect()
-        };
-        let rewards = combine(&paid(&self.gains), &paid(&self.marginals), self.world.alpha);
+        let members: Vec<Member> = candidates.iter().map(Candidate::member).collect();
+        let miners: Vec<Hotkey> = members.iter().map(|member| member.hotkey).collect();
+        let senior = self.seniors(epoch, &members, candidates)?;
+        let matrix = self.matrix(&miners, candidates);
+        let seat = |(at, &senior): (usize, &usize)| Seat { cluster: senior as u64, senior: senior == at };
+        let seats: Vec<Seat> = senior.iter().enumerate().map(seat).collect();
+        self.history.push(matrix.block(epoch, &seats)?);
+        self.window.push(positions(&matrix));
+        let half_life = self.world.half_life_epochs * self.world.tokens() as f64;
+        let values = self.history.values(&miners, half_life);
+        let rewards = rewards(&members, &senior, &values, self.world.alpha);
         let uids = candidates.iter().map(|candidate| candidate.uid);
-        Ok(row(&uids.zip(rewards).collect::<Vec<_>>())?)
+        Ok(integer(&uids.zip(rewards).collect::<Vec<_>>())?)
     }
 
-    /// Index of the senior member of each candidate's cluster.
-    fn labels(
+    /// Index of the miner that is paid in place of each candidate, as it was found last if that still serves.
+    fn seniors(
         &mut self,
         epoch: u64,
+        members: &[Member],
         candidates: &[Candidate],
-        seniority: &[u64],
     ) -> Result<Vec<usize>, ClusterError> {
-        let members: Vec<usize> = candidates.iter().map(|candidate| candidate.miner).collect();
-        let fresh = epoch < self.checked.saturating_add(self.world.recheck_epochs);
-        if let Some((_, labels)) = self.clusters.as_ref().filter(|(known, _)| fresh && *known == members) {
-            return Ok(labels.clone());
+        let serves = |(known, at, _): &&(Vec<Member>, u64, Vec<usize>)| {
+            known == members && epoch < at.saturating_add(self.world.recheck_epochs)
+        };
+        if let Some((_, _, senior)) = self.copies.as_ref().filter(serves) {
+            return Ok(senior.clone());
         }
-        let mut affinity = Affinity::new(candidates.len())?;
-        for position in 0..self.world.tokens() {
-            let range = position * self.world.outcomes..(position + 1) * self.world.outcomes;
-            let reports: Vec<Option<&[f64]>> =
-                candidates.iter().map(|candidate| Some(&candidate.answer.dists[range.clone()])).collect();
-            affinity.observe(&reports)?;
-        }
-        let labels = affinity.clusters(self.world.tau, seniority);
-        self.clusters = Some((members, labels.clone()));
-        self.checked = epoch;
-        Ok(labels)
+        let miners = members.iter().map(|member| member.hotkey).collect();
+        let outcomes = self.world.outcomes;
+        let dist = |at: usize, position: usize| {
+            let dists: &[f64] = &candidates[at].answer.dists;
+            Some(dists[position * outcomes..(position + 1) * outcomes].to_vec())
+        };
+        let measured = Measured::of(miners, self.world.tokens(), dist)?;
+        let links = self.near.observe(&measured, self.world.tau);
+        let rule = EncompassRule { least_added: self.world.least_added, ..EncompassRule::default() };
+        let senior = seniors(members, &links, &self.window, &rule);
+        self.copies = Some((members.to_vec(), epoch, senior.clone()));
+        Ok(senior)
     }
 
-    fn values(
-        &self,
-        candidates: &[Candidate],
-        labels: &[usize],
-        seniority: Vec<u64>,
-    ) -> Result<Breakdown, GameError> {
-        let game = Game::new(GameSpec {
-            probs: candidates.iter().map(|candidate| candidate.answer.probs.clone()).collect(),
+    /// The answers against a reference that knows nothing.
+    fn matrix(&self, miners: &[Hotkey], candidates: &[Candidate]) -> Matrix {
+        Matrix {
+            miners: miners.to_vec(),
+            rows: candidates.iter().map(|candidate| candidate.answer.probs.clone()).collect(),
             reference: vec![1.0 / self.world.outcomes as f64; self.world.tokens()],
-            clusters: Some(labels.iter().map(|label| *label as u64).collect()),
-            seniority: Some(seniority),
-            ..GameSpec::default()
-        })?;
-        Ok(breakdown(&game, &RewardRule { alpha: self.world.alpha, ..RewardRule::default() }))
+            documents: self.world.documents,
+        }
     }
 }
 
-/// Scores as the chain stores them: of 65,535, the largest being that. Empty if no score is above 0.
-pub(crate) fn row(scores: &[(Uid, f64)]) -> Result<Weights, WeightsError> {
-    let top = scores.iter().map(|(_, score)| *score).fold(0.0, f64::max);
-    let scale = if top > 0.0 { f64::from(u16::MAX) / top } else { 0.0 };
-    let weight = |score: f64| (score.max(0.0) * scale).round() as u16;
-    let mut entries: Vec<(Uid, u16)> = scores.iter().map(|(uid, score)| (*uid, weight(*score))).collect();
-    entries.sort_unstable_by_key(|(uid, _)| *uid);
-    Weights::new(entries)
+impl Candidate {
+    fn member(&self) -> Member {
+        Member {
+            uid: self.uid,
+            hotkey: Hotkey(self.hotkey),
+            registered_at: Height::new(self.registered_at),
+            silent: false,
+        }
+    }
+}
+
+fn positions(matrix: &Matrix) -> Positions {
+    let narrow = |row: &Vec<f64>| row.iter().map(|&prob| Some(prob as f32)).collect();
+    Positions {
+        reference: matrix.reference.iter().map(|&prob| prob as f32).collect(),
+        miners: matrix.miners.iter().copied().zip(matrix.rows.iter().map(narrow)).collect(),
+    }
 }

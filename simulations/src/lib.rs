@@ -1,7 +1,7 @@
 //! Simulations: the chain's own ledger and the validators' own scoring, for thousands of epochs, without a network.
 //!
 //! A [`Scenario`] says who takes part and how they behave; [`run()`] plays it block by block with signed transactions
-//! through `acumen-chain-ledger`, while simulated validators score simulated miners with `acumen-scoring-value`;
+//! through `acumen-chain-ledger`, while simulated validators judge simulated miners with the core of `acumen-validator`;
 //! [`write()`] leaves tables, a summary and plots behind. Only the miners' knowledge and the documents are made up.
 //!
 //! Invariants: the same scenario gives the same tables, byte for byte, for any number of threads; the books are added up

@@ -58,6 +58,9 @@ pub struct World {
     pub alpha: f64,
     /// Distance below which two miners count as copies.
     pub tau: f64,
+    /// Nats per token that a miner must add to any one registered before it to be paid beside it, once it has answered
+    /// enough; 0 asks nobody.
+    pub least_added: f64,
     /// Epochs after which a score counts half.
     pub half_life_epochs: f64,
     /// Copies are looked for whenever the set of miners changes, and each time so many epochs have passed.
@@ -211,6 +214,7 @@ impl Default for World {
             positions: 16,
             alpha: acumen_scoring_value::reward::DEFAULT_ALPHA,
             tau: acumen_scoring_value::cluster::CLUSTER_TAU,
+            least_added: acumen_scoring_value::encompass::LEAST_ADDED,
             half_life_epochs: 4.0,
             recheck_epochs: 10,
         }

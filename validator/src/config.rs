@@ -144,6 +144,10 @@ impl Config {
         if self.nodes.is_empty() {
             return refuse("nodes", "name at least one node, such as \"http://127.0.0.1:9944\"");
         }
+        self.nodes
+            .iter()
+            .try_for_each(|url| acumen_chain_client::check_url(url))
+            .or_else(|error| refuse("nodes", error))?;
         self.genesis()?;
         if self.track != 0 {
             return refuse("track", "this version evaluates track 0, next-token prediction over bytes");
@@ -161,6 +165,14 @@ impl Config {
             return refuse("least_added", reason);
         }
         Ok(())
+    }
+
+    /// Reads the held-out texts, as a start would, and drops them again.
+    ///
+    /// # Errors
+    /// If there is nothing to ask from.
+    pub fn check_files(&self) -> Result<(), crate::Error> {
+        crate::shell::held_out::load(&self.held_out, self.context_bytes + self.scored_bytes).map(drop)
     }
 
     fn check_sizes(&self) -> Result<(), ConfigError> {

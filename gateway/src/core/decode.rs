@@ -9,6 +9,7 @@
 use super::random;
 use super::request::Query;
 use super::sampling::{Sampling, descending};
+use super::steering::{Counts, Steering};
 use super::stop::{Byte, StopMatcher};
 use super::utf8::Utf8Cutter;
 
@@ -85,6 +86,7 @@ pub struct Turn {
 pub struct Decoding {
     choices: Vec<Choice>,
     sampling: Sampling,
+    steering: Steering,
     alternatives: Option<usize>,
     max_tokens: usize,
     seed: u64,
@@ -98,6 +100,7 @@ struct Choice {
     /// Prompt bytes to show without scores.
     shown: Vec<u8>,
     sampled: usize,
+    generated: Counts,
     delivered: usize,
     stop: StopMatcher<ScoredByte>,
     text: Utf8Cutter,
@@ -116,6 +119,7 @@ impl Decoding {
             forced: if scored_echo { prompt.iter().rev().copied().collect() } else { Vec::new() },
             shown: if query.echo && !scored_echo { prompt.clone() } else { Vec::new() },
             sampled: 0,
+            generated: Counts::default(),
             delivered: 0,
             stop: StopMatcher::new(query.stops.clone()),
             text: Utf8Cutter::default(),
@@ -127,6 +131,7 @@ impl Decoding {
         Self {
             choices,
             sampling: query.sampling,
+            steering: query.steering.clone(),
             alternatives: query.logprobs,
             max_tokens: query.max_tokens,
             seed,
@@ -174,7 +179,7 @@ impl Decoding {
                 }
                 None => {
                     let draw = random::uniform(self.seed, index, choice.sampled as u64);
-                    let id = self.sampling.choose(probs, draw);
+                    let id = self.sampling.choose(&self.steering.steer(probs, &choice.generated), draw);
                     let byte = u8::try_from(id).unwrap_or(u8::MAX);
                     choice.take(scored(byte, probs, self.alternatives), self.max_tokens, &mut piece);
                     byte
@@ -203,6 +208,7 @@ impl Choice {
     /// A sampled byte.
     fn take(&mut self, scored: ScoredByte, max_tokens: usize, piece: &mut Piece) {
         self.sampled += 1;
+        self.generated.add(scored.byte);
         let released = self.stop.push(scored);
         self.deliver(released.items, piece);
         if released.stopped {

@@ -9,11 +9,14 @@ mod completion;
 mod fields;
 mod refusal;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 pub use refusal::Refusal;
 
 use super::sampling::Sampling;
+use super::steering::Steering;
 use fields::Fields;
 
 /// Most stop strings, as OpenAI has it.
@@ -70,6 +73,8 @@ pub struct Query {
     pub max_tokens: usize,
     /// How tokens are chosen.
     pub sampling: Sampling,
+    /// Penalties and biases.
+    pub steering: Steering,
     /// Of the random draws; one is drawn if there is none.
     pub seed: Option<u64>,
     /// What ends a choice.
@@ -111,6 +116,7 @@ impl Query {
                 temperature: fields.number("temperature", 0.0, 2.0)?.unwrap_or(1.0),
                 top_p: fields.number("top_p", 0.0, 1.0)?.unwrap_or(1.0),
             },
+            steering: steering(&fields)?,
             seed: fields.signed("seed")?.map(i64::cast_unsigned),
             stops: stops(kind, &fields)?,
             logprobs: match kind {
@@ -122,6 +128,7 @@ impl Query {
             include_usage: include_usage(&fields)?,
         };
         query.check_sizes(limits)?;
+        completion::check_best_of(&fields, query.n)?;
         Ok(query)
     }
 
@@ -173,6 +180,28 @@ fn max_tokens(kind: Kind, fields: &Fields<'_>, limits: &Limits) -> Result<usize,
         return Err(Refusal::new(Some("max_completion_tokens"), "invalid_value", message));
     }
     Ok(new.or(old).map_or_else(|| kind.default_max_tokens().min(limits.max_tokens), |tokens| tokens as usize))
+}
+
+/// Penalties within OpenAI's bounds; biases by token id, which is the byte's value.
+fn steering(fields: &Fields<'_>) -> Result<Steering, Refusal> {
+    let wrong = || {
+        let message = "'logit_bias' maps token ids (bytes: \"0\" to \"255\") to numbers from -100 to 100.";
+        Refusal::new(Some("logit_bias"), "invalid_value", message)
+    };
+    let entry = |(id, bias): (&String, &Value)| {
+        let bias = bias.as_f64().filter(|bias| bias.abs() <= 100.0);
+        Ok((id.parse::<u8>().map_err(|_| wrong())?, bias.ok_or_else(wrong)?))
+    };
+    let bias = match fields.get("logit_bias") {
+        None => BTreeMap::new(),
+        Some(Value::Object(map)) => map.iter().map(entry).collect::<Result<_, _>>()?,
+        Some(_) => return Err(wrong()),
+    };
+    Ok(Steering {
+        presence: fields.number("presence_penalty", -2.0, 2.0)?.unwrap_or(0.0),
+        frequency: fields.number("frequency_penalty", -2.0, 2.0)?.unwrap_or(0.0),
+        bias,
+    })
 }
 
 fn stops(kind: Kind, fields: &Fields<'_>) -> Result<Vec<Vec<u8>>, Refusal> {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::{Extension, Json};
 use acumen_proto::RequestId;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse as _, Response};
+use futures::StreamExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::Receiver;
 
@@ -18,8 +18,6 @@ use crate::collective::generate::{Event, Job, start};
 use crate::core::decode::Decoding;
 use crate::core::request::{Kind, Query};
 use crate::metrics::Metrics;
-
-type Body = Result<Bytes, BytesRejection>;
 
 type Id = Extension<RequestId>;
 
@@ -40,9 +38,7 @@ pub(super) async fn chat_completions(
 }
 
 async fn answer(app: Arc<App>, kind: Kind, id: RequestId, body: Body) -> Result<Response, ApiError> {
-    let body = body.map_err(|rejection| {
-        ApiError::unreadable_body(rejection.status(), &rejection.body_text(), app.max_body_bytes)
-    })?;
+    let body = read(&app, body).await?;
     let query = Query::parse(kind, &body, &app.limits)?;
     let place = Place::take(&app)?;
     app.metrics.prompt_tokens.inc_by(query.prompt_tokens() as u64);
@@ -61,6 +57,26 @@ async fn answer(app: Arc<App>, kind: Kind, id: RequestId, body: Body) -> Result<
         return Ok(stream::respond(reply, events).await);
     }
     whole(reply, events).await
+}
+
+/// The whole body, within its size and its time.
+async fn read(app: &App, body: Body) -> Result<Bytes, ApiError> {
+    let limit = app.max_body_bytes;
+    let mut parts = body.into_data_stream();
+    let reading = async {
+        let mut whole = Vec::new();
+        while let Some(part) = parts.next().await {
+            let part = part.map_err(|error| ApiError::unreadable_body(&error.to_string()))?;
+            if part.len() > limit.saturating_sub(whole.len()) {
+                return Err(ApiError::large_body(limit));
+            }
+            whole.extend_from_slice(&part);
+        }
+        Ok(Bytes::from(whole))
+    };
+    tokio::time::timeout(app.body_timeout, reading)
+        .await
+        .unwrap_or_else(|_| Err(ApiError::slow_body(app.body_timeout)))
 }
 
 async fn whole(mut reply: Reply, mut events: Receiver<Event>) -> Result<Response, ApiError> {

@@ -63,11 +63,17 @@ impl ApiError {
         Self { retry_after: Some(Duration::from_secs(1)), ..error }
     }
 
-    pub(super) fn unreadable_body(status: StatusCode, reason: &str, limit: usize) -> Self {
-        if status == StatusCode::PAYLOAD_TOO_LARGE {
-            let message = format!("The body is larger than {limit} bytes.");
-            return Self::invalid(status, "body_too_large", message);
-        }
+    pub(super) fn large_body(limit: usize) -> Self {
+        let message = format!("The body is larger than {limit} bytes.");
+        Self::invalid(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+    }
+
+    pub(super) fn slow_body(limit: Duration) -> Self {
+        let message = format!("The body was not complete within {} ms.", limit.as_millis());
+        Self::invalid(StatusCode::REQUEST_TIMEOUT, "body_timeout", message)
+    }
+
+    pub(super) fn unreadable_body(reason: &str) -> Self {
         Self::invalid(StatusCode::BAD_REQUEST, "unreadable_body", reason)
     }
 

@@ -67,6 +67,7 @@ fn world(scenario: &Scenario) -> Checked {
     )?;
     demand((0.0..=1.0).contains(&world.alpha), "world.alpha", "must lie between 0 and 1")?;
     demand((0.0..=1.0).contains(&world.tau), "world.tau", "must lie between 0 and 1")?;
+    demand((0.0..=1.0).contains(&world.least_added), "world.least_added", "must lie between 0 and 1")?;
     demand(world.half_life_epochs > 0.0, "world.half_life_epochs", "must be above 0")?;
     demand(world.recheck_epochs > 0, "world.recheck_epochs", "must be above 0")
 }

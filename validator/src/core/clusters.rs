@@ -49,17 +49,28 @@ impl Measured {
     /// # Errors
     /// [`ClusterError`] if the sheets hold distributions of different lengths, which [`Sheet`] rules out.
     pub fn new(sheets: &[(Hotkey, &Sheet)], positions: usize) -> Result<Self, ClusterError> {
-        let compared = &sheets[..sheets.len().min(MAX_COMPARED)];
-        let miners: Vec<Hotkey> = compared.iter().map(|(hotkey, _)| *hotkey).collect();
+        let miners = sheets.iter().map(|(hotkey, _)| *hotkey).collect();
+        Self::of(miners, positions, |at, position| {
+            sheets[at].1.shape(position).map(|shape| shape.iter().map(|&prob| f64::from(prob)).collect())
+        })
+    }
+
+    /// Compares what `dist(miner, position)` gives, of the first [`MAX_COMPARED`] miners.
+    ///
+    /// # Errors
+    /// [`ClusterError`] if distributions differ in length.
+    pub fn of(
+        mut miners: Vec<Hotkey>,
+        positions: usize,
+        dist: impl Fn(usize, usize) -> Option<Vec<f64>>,
+    ) -> Result<Self, ClusterError> {
+        miners.truncate(MAX_COMPARED);
         if miners.is_empty() {
             return Ok(Self { miners, affinity: None });
         }
         let mut affinity = Affinity::new(miners.len())?;
         for position in 0..positions {
-            let wide = |sheet: &Sheet| {
-                sheet.shape(position).map(|shape| shape.iter().map(|&prob| f64::from(prob)).collect())
-            };
-            let dense: Vec<Option<Vec<f64>>> = compared.iter().map(|(_, sheet)| wide(sheet)).collect();
+            let dense: Vec<Option<Vec<f64>>> = (0..miners.len()).map(|at| dist(at, position)).collect();
             if dense.iter().flatten().count() > 1 {
                 affinity.observe(&dense.iter().map(Option::as_deref).collect::<Vec<_>>())?;
             }

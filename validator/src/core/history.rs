@@ -33,10 +33,27 @@ pub struct Block {
     pub marginals: BTreeMap<Hotkey, f64>,
 }
 
+impl Standing {
+    /// Without the uncertainty.
+    #[must_use]
+    pub const fn value(&self) -> Value {
+        Value { gain: self.gain, marginal: self.marginal }
+    }
+}
+
 impl Block {
     fn bytes(&self) -> f64 {
         (self.tokens * self.documents) as f64
     }
+}
+
+/// What a miner is worth, over the epochs that count.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Value {
+    /// Own gain, paired over epochs.
+    pub gain: f64,
+    /// Marginal value, paired over epochs; 0 if it was never the senior of its cluster.
+    pub marginal: f64,
 }
 
 /// What is known of one miner.
@@ -80,44 +97,43 @@ impl History {
         self.0.last().map(|block| block.epoch)
     }
 
-    /// Standing of each of `miners`; `None` for one that has never answered.
+    /// Value of each of `miners`; `None` for one that has never answered.
+    #[must_use]
+    pub fn values(&self, miners: &[Hotkey], half_life_bytes: f64) -> Vec<Option<Value>> {
+        let weights = self.weights(half_life_bytes);
+        let gain = |block: &Block| block.gains.iter().map(|(key, of)| (*key, mean(of))).collect::<Vec<_>>();
+        let marginal =
+            |block: &Block| block.marginals.iter().map(|(key, value)| (*key, *value)).collect::<Vec<_>>();
+        let gains = additive(miners.len(), &weights, &self.cells(miners, gain));
+        let marginals = additive(miners.len(), &weights, &self.cells(miners, marginal));
+        let pair = |(gain, marginal): (Option<f64>, Option<f64>)| {
+            gain.map(|gain| Value { gain, marginal: marginal.unwrap_or(0.0) })
+        };
+        gains.into_iter().zip(marginals).map(pair).collect()
+    }
+
+    /// The same with its uncertainty.
     #[must_use]
     pub fn standings(&self, miners: &[Hotkey], half_life_bytes: f64) -> Vec<Option<Standing>> {
         let weights = self.weights(half_life_bytes);
+        let standing = |(hotkey, value): (&Hotkey, Option<Value>)| {
+            let Value { gain, marginal } = value?;
+            let (half_below, half_above, effective_bytes) = self.spread(hotkey, &weights);
+            Some(Standing { gain, low: gain - half_below, high: gain + half_above, marginal, effective_bytes })
+        };
+        miners.iter().zip(self.values(miners, half_life_bytes)).map(standing).collect()
+    }
+
+    /// One cell per measured value of `miners`.
+    fn cells(&self, miners: &[Hotkey], of: impl Fn(&Block) -> Vec<(Hotkey, f64)>) -> Vec<Cell> {
         let index: BTreeMap<Hotkey, usize> =
             miners.iter().enumerate().map(|(at, hotkey)| (*hotkey, at)).collect();
-        let cells = |of: &dyn Fn(&Block) -> Vec<(Hotkey, f64)>| -> Vec<Cell> {
-            let block_cells = |(epoch, block): (usize, &Block)| {
-                let known =
-                    of(block).into_iter().filter_map(|(hotkey, value)| Some((*index.get(&hotkey)?, value)));
-                known.map(|(miner, value)| Cell { miner, epoch, value }).collect::<Vec<_>>()
-            };
-            self.0.iter().enumerate().flat_map(block_cells).collect()
-        };
-        let gains = additive(
-            miners.len(),
-            &weights,
-            &cells(&|block| {
-                block.gains.iter().map(|(hotkey, documents)| (*hotkey, mean(documents))).collect()
-            }),
-        );
-        let marginals = additive(
-            miners.len(),
-            &weights,
-            &cells(&|block| block.marginals.iter().map(|(hotkey, value)| (*hotkey, *value)).collect()),
-        );
-        let rows = miners.iter().zip(gains).zip(marginals);
-        rows.map(|((hotkey, gain), marginal)| {
-            let (half_below, half_above, effective_bytes) = self.spread(hotkey, &weights);
-            gain.map(|gain| Standing {
-                gain,
-                low: gain - half_below,
-                high: gain + half_above,
-                marginal: marginal.unwrap_or(0.0),
-                effective_bytes,
-            })
-        })
-        .collect()
+        let mut cells = Vec::new();
+        for (epoch, block) in self.0.iter().enumerate() {
+            let known = of(block).into_iter().filter_map(|(key, value)| Some((*index.get(&key)?, value)));
+            cells.extend(known.map(|(miner, value)| Cell { miner, epoch, value }));
+        }
+        cells
     }
 
     /// Weight of each block.

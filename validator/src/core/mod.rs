@@ -4,11 +4,14 @@
 //! can be computed again from the evidence. Values are in nats per byte (natural logarithm) unless a name says otherwise.
 
 pub mod clusters;
+pub mod copies;
 pub mod fit;
 pub mod history;
 pub mod hotkey;
+pub mod matrix;
 pub mod plan;
 pub mod pool;
+pub mod positions;
 pub mod reference;
 pub mod report;
 pub mod rhythm;

@@ -8,30 +8,18 @@
 //! answer is mixed as the reference when weights are fitted (trust is earned), and is left out of the mixture, as a
 //! gateway would, when it predicts.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use acumen_scoring_value::encompass::EncompassRule;
 use acumen_scoring_value::game::{Game, GameSpec, stacking_with};
 use acumen_scoring_value::pool::geometric;
 use serde::{Deserialize, Serialize};
 
 use super::hotkey::Hotkey;
-
-/// Held-out positions to which weights are fitted: 16 epochs of the default size.
-pub const WINDOW_POSITIONS: usize = 4_096;
+use super::positions::{Positions, Window};
 
 /// Tolerance of the fit in nats per byte, and EM steps at most: far below what the window can resolve.
 const TOLERANCE: f64 = 1e-6;
 const MAX_ITERATIONS: usize = 3_000;
-
-/// Held-out positions of one epoch: probabilities of the realised bytes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Positions {
-    /// By the reference.
-    pub reference: Vec<f32>,
-    /// By each miner that answered at all; `None` where it did not.
-    pub miners: BTreeMap<Hotkey, Vec<Option<f32>>>,
-}
 
 /// Whole distributions at one held-out position, to be pooled as a gateway does.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,7 +55,7 @@ impl Loss {
 /// The pool's memory.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pool {
-    window: VecDeque<Positions>,
+    window: Window,
     /// Fitted on the window; sum 1 over its miners.
     weights: BTreeMap<Hotkey, f64>,
     /// Of the pool, on all epochs after the first.
@@ -113,11 +101,7 @@ impl Pool {
 
     /// Learns an epoch and fits the weights of `members` (those that a gateway may ask) to the window.
     pub fn learn(&mut self, positions: Positions, members: &[Hotkey]) {
-        self.window.push_back(positions);
-        let held = |window: &VecDeque<Positions>| -> usize { window.iter().map(|p| p.reference.len()).sum() };
-        while self.window.len() > 1 && held(&self.window) > WINDOW_POSITIONS {
-            self.window.pop_front();
-        }
+        self.window.push(positions);
         if let Some(weights) = self.fit(members) {
             self.weights = members.iter().copied().zip(weights).collect();
         }
@@ -132,28 +116,23 @@ impl Pool {
                 };
                 positions.reference.iter().enumerate().map(prob).collect()
             };
-            self.window.iter().flat_map(block).collect()
+            self.window.epochs().flat_map(block).collect()
         };
-        let reference = self.window.iter().flat_map(|p| p.reference.iter().map(|&q| f64::from(q))).collect();
+        let reference = self.window.epochs().flat_map(|p| p.reference.iter().map(|&q| f64::from(q))).collect();
         let spec = GameSpec { probs: members.iter().map(row).collect(), reference, ..GameSpec::default() };
         // Refused only without members or positions: then the old weights stay.
         Game::new(spec).ok().map(|game| stacking_with(&game, TOLERANCE, MAX_ITERATIONS).weights)
     }
 
-    /// Whether `junior` added nothing to `senior` on the positions of the window that both answered.
+    /// The held-out positions that weights are fitted to.
     #[must_use]
-    pub fn encompasses(&self, senior: &Hotkey, junior: &Hotkey, rule: &EncompassRule) -> bool {
-        let shared = self.window.iter().filter_map(|positions| {
-            Some(positions.miners.get(senior)?.iter().zip(positions.miners.get(junior)?))
-        });
-        let both = shared.flatten().filter_map(|(a, b)| Some((f64::from((*a)?), f64::from((*b)?))));
-        let (senior, junior): (Vec<f64>, Vec<f64>) = both.unzip();
-        rule.encompasses(&senior, &junior, None)
+    pub const fn window(&self) -> &Window {
+        &self.window
     }
 
     /// Forgets miners for which `keep` is false.
     pub fn retain(&mut self, keep: impl Fn(&Hotkey) -> bool) {
-        self.window.iter_mut().for_each(|positions| positions.miners.retain(|hotkey, _| keep(hotkey)));
+        self.window.retain(&keep);
         self.miners.retain(|hotkey, _| keep(hotkey));
         self.first.retain(|hotkey, _| keep(hotkey));
     }

@@ -14,13 +14,13 @@ use std::collections::BTreeMap;
 use acumen_protocol::weights::{Weights, WeightsError};
 use acumen_protocol::{Epoch, Height, TrackId, Uid};
 use acumen_scoring_value::cluster::ClusterError;
-use acumen_scoring_value::encompass::{EncompassRule, settle};
+use acumen_scoring_value::encompass::EncompassRule;
 use acumen_scoring_value::game::GameError;
-use acumen_scoring_value::reward::combine;
 use serde::{Deserialize, Serialize};
 
-use super::clusters::{Near, components};
-use super::history::{History, Standing};
+use super::clusters::Near;
+use super::copies::{Member, rewards, seniors};
+use super::history::{History, Standing, Value};
 use super::hotkey::Hotkey;
 use super::plan::Question;
 use super::pool::Pool;
@@ -93,12 +93,14 @@ pub struct Memory {
 pub enum ScoreError {
     /// Not one valid answer.
     #[error(
-        "not one of {asked} miners gave a valid answer: the epoch is not counted, the last weights stay (check this \
-         validator's network, and `acumen metagraph` for the miners' endpoints)"
+        "not one of {asked} miners gave a valid answer ({example}): the epoch is not counted, the last weights stay \
+         (check this validator's network and clock, and `acumen metagraph` for the miners' endpoints)"
     )]
     Void {
         /// Miners asked.
         asked: usize,
+        /// Why one of them gave none.
+        example: String,
     },
     /// The answers make no game.
     #[error("the answers cannot be scored: {0}")]
@@ -148,16 +150,16 @@ pub fn score(memory: &mut Memory, mut round: Round<'_>, rules: &Rules) -> Result
     }
     let availability: Vec<f64> =
         known.iter().map(|hotkey| next.availability.get(hotkey).copied().unwrap_or(0.0)).collect();
-    let senior = seniors(&round, &availability, &links, |senior, junior| {
-        next.pool.encompasses(&known[senior], &known[junior], &rules.encompass)
-    });
+    let members = members(&round, &availability);
+    let senior = seniors(&members, &links, next.pool.window(), &rules.encompass);
     next.history.push(answers.block(&round, &senior)?);
     let standings = next.history.standings(&known, rules.half_life_bytes);
-    let rewards = rewards(&standings, &senior, &availability, rules.alpha);
+    let values: Vec<Option<Value>> = standings.iter().map(|s| s.as_ref().map(Standing::value)).collect();
+    let rewards = rewards(&members, &senior, &values, rules.alpha);
     let held_out = answers.held_out(&round);
     next.pool.measure(&held_out, &answers.shapes(&round));
-    let members = |at: &usize| availability[*at] > 0.0 && senior[*at] == *at && standings[*at].is_some();
-    next.pool.learn(held_out, &(0..known.len()).filter(members).map(|at| known[at]).collect::<Vec<_>>());
+    let pooled = |at: &usize| !members[*at].silent && senior[*at] == *at && standings[*at].is_some();
+    next.pool.learn(held_out, &(0..known.len()).filter(pooled).map(|at| known[at]).collect::<Vec<_>>());
     let scores: Vec<(Uid, f64)> = round
         .candidates
         .iter()
@@ -188,34 +190,15 @@ impl Memory {
     }
 }
 
-/// Index of the miner that is paid in place of each candidate. Copies of a miner that is silent now are not held back by
-/// it: the senior is the first registered one among those that are paid at all. What a miner adds is judged on earlier
-/// epochs, so that nothing it says in this one can change whether it is paid for it.
-fn seniors(
-    round: &Round<'_>,
-    availability: &[f64],
-    links: &[(Hotkey, Hotkey)],
-    encompasses: impl Fn(usize, usize) -> bool + Sync,
-) -> Vec<usize> {
-    let keys: Vec<Hotkey> = round.candidates.iter().map(|candidate| candidate.hotkey).collect();
-    // Heights are far below 2^48, uids are 16 bits: silent after all others, then by height, then by uid.
-    let rank = |(candidate, availability): (&Candidate, &f64)| {
-        let silent = u64::from(*availability <= 0.0) << 63;
-        silent | (candidate.registered_at.get().min(1 << 46) << 16) | u64::from(candidate.uid.get())
+/// The candidates as the rule of copies sees them: one without a valid answer is silent.
+fn members(round: &Round<'_>, availability: &[f64]) -> Vec<Member> {
+    let member = |(candidate, availability): (&Candidate, &f64)| Member {
+        uid: candidate.uid,
+        hotkey: candidate.hotkey,
+        registered_at: candidate.registered_at,
+        silent: *availability <= 0.0,
     };
-    let rank: Vec<u64> = round.candidates.iter().zip(availability).map(rank).collect();
-    settle(&components(&keys, &rank, links), &rank, encompasses)
-}
-
-fn rewards(standings: &[Option<Standing>], senior: &[usize], availability: &[f64], alpha: f64) -> Vec<f64> {
-    let paid = |at: usize, value: fn(&Standing) -> f64| match &standings[at] {
-        Some(standing) if senior[at] == at && availability[at] > 0.0 => value(standing),
-        _ => 0.0,
-    };
-    let all = 0..standings.len();
-    let gains: Vec<f64> = all.clone().map(|at| paid(at, |standing| standing.gain)).collect();
-    let marginals: Vec<f64> = all.map(|at| paid(at, |standing| standing.marginal)).collect();
-    combine(&gains, &marginals, alpha)
+    round.candidates.iter().zip(availability).map(member).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use acumen_miner_client::{ClientError, ClientOptions, MinerClient, PredictSession};
+use acumen_proto::RequestId;
 use acumen_proto::inference::Distribution;
 use acumen_protocol::Keypair;
 use tonic::Code;
@@ -47,10 +48,10 @@ impl Shared {
     }
 }
 
-/// Asks `miner` all questions.
+/// Asks `miner` all questions, in calls named by the request id.
 pub(crate) async fn ask(
     miner: &Miner,
-    key: Arc<Keypair>,
+    (key, request_id): (Arc<Keypair>, RequestId),
     questions: &[Question],
     answer_timeout: Duration,
     slot: &Shared,
@@ -59,9 +60,10 @@ pub(crate) async fn ask(
     let options = ClientOptions { answer_timeout, vocabulary: VOCABULARY, ..ClientOptions::default() };
     let asked = async {
         let client = MinerClient::connect_lazy(&miner.endpoint, miner.hotkey, key, options)?;
-        session(&client, questions, slot).await
+        session(&client.with_request_id(request_id), questions, slot).await
     };
     if let Err(fault) = asked.await {
+        tracing::debug!(miner = %miner.hotkey, kind = fault.kind.name(), fault.reason, "gave no more answers");
         slot.lock().sheet.end(fault);
     }
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use acumen_proto::RequestId;
 use acumen_protocol::{Hash, Keypair};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::ask::{Shared, ask};
 use super::chain::Miner;
@@ -23,28 +25,38 @@ pub(crate) struct Manner {
     pub(crate) max_miners: usize,
 }
 
+/// What tells one evaluation from others.
+#[derive(Debug, Clone)]
+pub(crate) struct Occasion {
+    /// Of the order in which miners are asked.
+    pub(crate) seed: Hash,
+    /// Of every call, here and in the miners' logs.
+    pub(crate) request_id: RequestId,
+}
+
 /// Asks `miners` the same `questions` until `closed` resolves, and returns every one of them with what it answered.
 ///
-/// Miners beyond `max_miners`, chosen by `seed`, and those whose turn did not come are not asked.
+/// Miners beyond `max_miners`, chosen by the occasion's seed, and those whose turn did not come are not asked.
 pub(crate) async fn evaluate(
     miners: Vec<Miner>,
     questions: Arc<Vec<Question>>,
     manner: &Manner,
-    seed: Hash,
+    occasion: &Occasion,
     closed: impl Future<Output = ()>,
 ) -> Vec<Candidate> {
     let steps = questions.first().map_or(0, |question| question.truth.len());
     let slots: Vec<Shared> = miners.iter().map(|_| Shared::new(questions.len(), steps)).collect();
     let permits = Arc::new(Semaphore::new(manner.concurrency));
     let mut sessions = JoinSet::new();
-    for at in order(&miners, seed).into_iter().take(manner.max_miners) {
+    for at in order(&miners, occasion.seed).into_iter().take(manner.max_miners) {
         let (miner, slot, questions) = (miners[at].clone(), slots[at].clone(), Arc::clone(&questions));
-        let (permits, manner) = (Arc::clone(&permits), manner.clone());
-        sessions.spawn(async move {
+        let (permits, manner, id) = (Arc::clone(&permits), manner.clone(), occasion.request_id.clone());
+        let session = async move {
             // Closed never: the semaphore lives as long as the sessions.
             let Ok(_permit) = permits.acquire().await else { return };
-            ask(&miner, manner.key, &questions, manner.answer_timeout, &slot).await;
-        });
+            ask(&miner, (manner.key, id), &questions, manner.answer_timeout, &slot).await;
+        };
+        sessions.spawn(session.in_current_span());
     }
     let finished = async { while sessions.join_next().await.is_some() {} };
     tokio::select! {

@@ -3,7 +3,6 @@
 
 pub mod chain;
 pub mod miner;
-pub mod model;
 
 use std::path::Path;
 

@@ -10,6 +10,7 @@ fn query(prompt: &[u8], max_tokens: usize) -> Query {
         n: 1,
         max_tokens,
         sampling: Sampling { temperature: 0.0, top_p: 1.0 },
+        steering: Steering::default(),
         seed: None,
         stops: Vec::new(),
         logprobs: None,
@@ -123,4 +124,18 @@ fn choices_of_one_seed_differ_and_finished_ones_are_padded() {
     assert_eq!(decoding.advance(&[peaked(b'a'), peaked(b'b')]).tokens, [97, 98]);
     assert_eq!(decoding.advance(&[peaked(b'c'), peaked(b'c')]).tokens, [PADDING, 99]);
     assert!(decoding.is_done());
+}
+
+#[test]
+fn a_penalty_falls_on_what_the_choice_itself_generated() {
+    let steering = Steering { frequency: 2.0, ..Steering::default() };
+    let mut decoding = Decoding::new(&Query { steering, ..query(b"aaaa", 5) }, 0);
+    // The best byte is e^ln(9) = 9 times as probable as the next: after two of them the third is penalised below it.
+    let mut probs = vec![0.0; 256];
+    (probs[usize::from(b'a')], probs[usize::from(b'b')]) = (0.9, 0.1);
+    let mut text = Vec::new();
+    while !decoding.is_done() {
+        text.extend(decoding.advance(std::slice::from_ref(&probs)).tokens);
+    }
+    assert_eq!(text, b"aabab".map(u32::from));
 }

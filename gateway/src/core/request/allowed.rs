@@ -18,10 +18,13 @@ const COMMON: &[&str] = &[
     "stream_options",
     "logprobs",
     "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
 ];
 
 /// Read by `/v1/completions` only.
-const COMPLETION: &[&str] = &["prompt", "echo"];
+const COMPLETION: &[&str] = &["prompt", "echo", "best_of"];
 
 /// Read by `/v1/chat/completions` only.
 const CHAT: &[&str] = &["messages", "max_completion_tokens", "top_logprobs"];
@@ -37,18 +40,18 @@ struct Neutral {
     instead: &'static str,
 }
 
-const ZERO: &str = "leave it out or set it to 0";
 const OMIT: &str = "leave it out";
 
 /// Parameters of either endpoint that ask for something else than text from a distribution.
 const NEUTRAL: &[Neutral] = &[
-    Neutral { name: "presence_penalty", is_neutral: is_zero, instead: ZERO },
-    Neutral { name: "frequency_penalty", is_neutral: is_zero, instead: ZERO },
-    Neutral { name: "logit_bias", is_neutral: is_empty, instead: OMIT },
-    Neutral { name: "best_of", is_neutral: |value| value == 1, instead: "leave it out or set it to 1" },
     Neutral { name: "suffix", is_neutral: |value| value == "", instead: OMIT },
     Neutral { name: "tools", is_neutral: is_empty, instead: OMIT },
-    Neutral { name: "tool_choice", is_neutral: |value| value == "none", instead: OMIT },
+    Neutral {
+        name: "tool_choice",
+        // Without tools there is nothing to choose.
+        is_neutral: |value| value == "none" || value == "auto",
+        instead: OMIT,
+    },
     Neutral { name: "parallel_tool_calls", is_neutral: Value::is_boolean, instead: OMIT },
     Neutral { name: "functions", is_neutral: is_empty, instead: OMIT },
     Neutral { name: "function_call", is_neutral: |value| value == "none", instead: OMIT },
@@ -84,10 +87,6 @@ pub(super) fn check(kind: Kind, map: &Map<String, Value>) -> Result<(), Refusal>
         }
     }
     Ok(())
-}
-
-fn is_zero(value: &Value) -> bool {
-    value.as_f64() == Some(0.0)
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -43,3 +43,13 @@ fn wrong_shape() -> Refusal {
 pub(super) fn logprobs(fields: &Fields<'_>) -> Result<Option<usize>, Refusal> {
     Ok(fields.integer("logprobs", 0, MAX_TOP_LOGPROBS)?.map(|count| count as usize))
 }
+
+/// `best_of` draws more choices than it returns; only as many as are returned can be drawn here.
+pub(super) fn check_best_of(fields: &Fields<'_>, n: usize) -> Result<(), Refusal> {
+    match fields.get("best_of") {
+        Some(value) if value.as_u64() != Some(n as u64) => {
+            Err(Refusal::unsupported("best_of", "leave it out or set it to the value of 'n'"))
+        }
+        _ => Ok(()),
+    }
+}

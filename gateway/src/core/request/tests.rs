@@ -65,13 +65,16 @@ fn parameters_are_read() {
     let body = json!({
         "max_completion_tokens": 7, "temperature": 0, "top_p": 0.5, "n": 2, "stop": ["a", "b"], "stream": true,
         "stream_options": {"include_usage": true}, "logprobs": true, "top_logprobs": 3, "seed": -1, "user": "u",
-        "presence_penalty": 0, "frequency_penalty": 0.0, "tools": null, "response_format": {"type": "text"},
+        "presence_penalty": 0.5, "frequency_penalty": -1, "logit_bias": {"10": -100}, "tools": null, "response_format": {"type": "text"},
     });
     let query = parse(Kind::Chat, body).unwrap();
     assert_eq!((query.max_tokens, query.n, query.logprobs), (7, 2, Some(3)));
     assert_eq!((query.sampling.temperature, query.sampling.top_p), (0.0, 0.5));
     assert_eq!((query.seed, query.stream, query.include_usage), (Some(u64::MAX), true, true));
     assert_eq!(query.stops.len(), 3);
+    let wanted = Steering { presence: 0.5, frequency: -1.0, bias: BTreeMap::from([(b'\n', -100.0)]) };
+    assert_eq!(query.steering, wanted);
+    assert_eq!(parse(Kind::Completion, json!({"n": 2, "best_of": 2})).unwrap().n, 2);
     let echo = parse(Kind::Completion, json!({"echo": true, "max_tokens": 0, "logprobs": 0})).unwrap();
     assert_eq!((echo.echo, echo.max_tokens, echo.logprobs), (true, 0, Some(0)));
 }
@@ -109,7 +112,13 @@ fn each_wrong_parameter_is_named_with_a_code() {
         ),
         (Kind::Chat, json!({"logprobs": 2}), "logprobs", "invalid_type"),
         (Kind::Completion, json!({"logprobs": true}), "logprobs", "invalid_type"),
-        (Kind::Chat, json!({"presence_penalty": 0.5}), "presence_penalty", "unsupported_parameter"),
+        (Kind::Chat, json!({"presence_penalty": 2.5}), "presence_penalty", "decimal_above_max_value"),
+        (Kind::Chat, json!({"frequency_penalty": "x"}), "frequency_penalty", "invalid_type"),
+        (Kind::Chat, json!({"logit_bias": {"256": 1}}), "logit_bias", "invalid_value"),
+        (Kind::Completion, json!({"logit_bias": {"1": 101}}), "logit_bias", "invalid_value"),
+        (Kind::Completion, json!({"logit_bias": [1]}), "logit_bias", "invalid_value"),
+        (Kind::Completion, json!({"n": 2, "best_of": 3}), "best_of", "unsupported_parameter"),
+        (Kind::Chat, json!({"best_of": 1}), "best_of", "unrecognized_argument"),
         (Kind::Chat, json!({"tools": [{}]}), "tools", "unsupported_parameter"),
         (
             Kind::Chat,

@@ -3,6 +3,7 @@
 use acumen_protocol::AccountId;
 
 use super::*;
+use crate::core::positions::WINDOW_POSITIONS;
 
 fn key(id: u8) -> Hotkey {
     Hotkey(AccountId([id; 32]))
@@ -95,7 +96,7 @@ fn the_window_is_bounded_and_members_without_positions_keep_the_old_weights() {
     for _ in 0..20 {
         pool.learn(positions(&[(1, &row)]), &[key(1)]);
     }
-    assert_eq!(pool.window.iter().map(|p| p.reference.len()).sum::<usize>(), WINDOW_POSITIONS);
+    assert_eq!(pool.window.epochs().map(|p| p.reference.len()).sum::<usize>(), WINDOW_POSITIONS);
     pool.learn(positions(&[(1, &row)]), &[]);
     assert_eq!(pool.weight(&key(1)), 1.0);
 }

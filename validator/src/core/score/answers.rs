@@ -1,27 +1,23 @@
-//! The matrix of an epoch: what each miner that answered at all gave to the realised bytes.
-//!
-//! Positions are step-major, as in [`Sheet`]; missing ones hold the reference's probability.
+//! An epoch's sheets as one [`Matrix`], and what else is read off them.
 
 use acumen_scoring_value::cluster::ClusterError;
-use acumen_scoring_value::game::{Game, GameError, GameSpec, owen};
+use acumen_scoring_value::game::GameError;
 
 use super::{Candidate, Round, ScoreError};
 use crate::core::clusters::Measured;
 use crate::core::history::Block;
 use crate::core::hotkey::Hotkey;
-use crate::core::pool::{Positions, Shapes};
+use crate::core::matrix::{Matrix, Seat};
+use crate::core::pool::Shapes;
+use crate::core::positions::Positions;
 use crate::core::sheet::{MAX_SHAPES, Sheet};
 
-/// Probabilities of the realised bytes, of the miners that answered at all.
+/// What the miners gave that answered at all.
 pub(super) struct Answers {
     /// Indices of those candidates.
     pub(super) present: Vec<usize>,
-    /// Of the reference, by position.
-    pub(super) reference: Vec<f64>,
-    /// Of each present miner, by position, missing ones at the reference.
-    pub(super) filled: Vec<Vec<f64>>,
-    pub(super) steps: usize,
-    pub(super) documents: usize,
+    /// One row for each of them.
+    pub(super) matrix: Matrix,
 }
 
 impl Answers {
@@ -31,17 +27,18 @@ impl Answers {
             (0..round.candidates.len()).filter(|&at| answered(&round.candidates[at])).collect();
         if present.is_empty() {
             let asked = round.candidates.iter().filter(|candidate| candidate.sheet.is_some()).count();
-            return Err(ScoreError::Void { asked });
+            return Err(ScoreError::Void { asked, example: example(round) });
         }
-        let documents = round.questions.len();
         let truth = |step: usize| round.questions.iter().map(move |question| question.truth[step]);
         let reference: Vec<f64> = (0..steps).flat_map(truth).map(|byte| round.reference.prob(byte)).collect();
         let fill = |&at: &usize| {
             let probs = round.candidates[at].sheet.as_ref().map_or(&[][..], Sheet::probs);
             probs.iter().zip(&reference).map(|(prob, reference)| prob.unwrap_or(*reference)).collect()
         };
-        let filled = present.iter().map(fill).collect();
-        Ok(Self { present, reference, filled, steps, documents })
+        let rows = present.iter().map(fill).collect();
+        let miners = present.iter().map(|&at| round.candidates[at].hotkey).collect();
+        let matrix = Matrix { miners, rows, reference, documents: round.questions.len() };
+        Ok(Self { present, matrix })
     }
 
     fn sheet<'a>(&self, round: &'a Round<'_>, at: usize) -> Option<&'a Sheet> {
@@ -51,42 +48,19 @@ impl Answers {
     pub(super) fn measured(&self, round: &Round<'_>) -> Result<Measured, ClusterError> {
         let sheet = |at: usize| Some((round.candidates[self.present[at]].hotkey, self.sheet(round, at)?));
         let sheets: Vec<(Hotkey, &Sheet)> = (0..self.present.len()).filter_map(sheet).collect();
-        Measured::new(&sheets, self.reference.len())
+        Measured::new(&sheets, self.matrix.reference.len())
     }
 
-    /// Mean gain of each document and marginal value of each senior, in this epoch.
+    /// What the epoch measured; `senior` has one entry per candidate.
     pub(super) fn block(&self, round: &Round<'_>, senior: &[usize]) -> Result<Block, GameError> {
-        let spec = GameSpec {
-            probs: self.filled.clone(),
-            reference: self.reference.clone(),
-            clusters: Some(self.present.iter().map(|&at| senior[at] as u64).collect()),
-            // Inside a cluster the senior is first, whatever its index.
-            seniority: Some(self.present.iter().map(|&at| u64::from(senior[at] != at)).collect()),
-            ..GameSpec::default()
-        };
-        let values = owen(&Game::new(spec)?);
-        let hotkey = |at: usize| round.candidates[self.present[at]].hotkey;
-        let paid = (0..self.present.len()).filter(|&at| senior[self.present[at]] == self.present[at]);
-        Ok(Block {
-            epoch: round.epoch.get(),
-            tokens: self.steps,
-            documents: self.documents,
-            gains: (0..self.present.len()).map(|at| (hotkey(at), self.document_gains(at))).collect(),
-            marginals: paid.map(|at| (hotkey(at), values[at])).collect(),
-        })
-    }
-
-    fn document_gains(&self, at: usize) -> Vec<f64> {
-        let gain = |position: usize| (self.filled[at][position] / self.reference[position]).ln();
-        let positions = |document: usize| (document..self.reference.len()).step_by(self.documents);
-        let mean = |document: usize| positions(document).map(gain).sum::<f64>() / self.steps.max(1) as f64;
-        (0..self.documents).map(mean).collect()
+        let seat = |&at: &usize| Seat { cluster: senior[at] as u64, senior: senior[at] == at };
+        self.matrix.block(round.epoch.get(), &self.present.iter().map(seat).collect::<Vec<_>>())
     }
 
     /// Held-out positions, in order.
     fn held_out_positions(&self, round: &Round<'_>) -> Vec<usize> {
-        let held_out = |position: &usize| round.questions[position % self.documents].is_held_out();
-        (0..self.reference.len()).filter(held_out).collect()
+        let held_out = |position: &usize| round.questions[position % self.matrix.documents].is_held_out();
+        (0..self.matrix.reference.len()).filter(held_out).collect()
     }
 
     /// The positions of held-out documents, for the pool.
@@ -97,7 +71,7 @@ impl Answers {
             held_out.iter().map(|&position| probs[position].map(|prob| prob as f32)).collect()
         };
         Positions {
-            reference: held_out.iter().map(|&position| self.reference[position] as f32).collect(),
+            reference: held_out.iter().map(|&position| self.matrix.reference[position] as f32).collect(),
             miners: (0..self.present.len())
                 .map(|at| (round.candidates[self.present[at]].hotkey, row(at)))
                 .collect(),
@@ -108,7 +82,7 @@ impl Answers {
     pub(super) fn shapes<'a>(&self, round: &'a Round<'_>) -> Vec<Shapes<'a>> {
         let positions = self.held_out_positions(round).into_iter().take(MAX_SHAPES);
         let shapes = |position: usize| {
-            let (step, document) = (position / self.documents, position % self.documents);
+            let (step, document) = (position / self.matrix.documents, position % self.matrix.documents);
             let miners = (0..self.present.len()).filter_map(|at| {
                 let hotkey = round.candidates[self.present[at]].hotkey;
                 Some((hotkey, self.sheet(round, at)?.shape(position)?))
@@ -117,4 +91,10 @@ impl Answers {
         };
         positions.map(shapes).collect()
     }
+}
+
+/// The newest fault of some miner: what a person looks at first if nobody answered.
+fn example(round: &Round<'_>) -> String {
+    let newest = round.candidates.iter().filter_map(|candidate| candidate.sheet.as_ref()?.newest()).next();
+    newest.unwrap_or("no miner was asked").to_owned()
 }

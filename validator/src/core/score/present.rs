@@ -15,7 +15,7 @@ pub(super) fn report(
     memory: &Memory,
     weights: &Weights,
 ) -> EpochReport {
-    let steps = answers.steps;
+    let steps = answers.matrix.steps();
     let collective = memory.pool.collective();
     let miner = |at: usize| miner(round, answers, verdict, memory, weights, at);
     EpochReport {
@@ -45,7 +45,7 @@ fn miner(
 ) -> MinerReport {
     let Candidate { uid, hotkey, model, sheet, .. } = &round.candidates[at];
     let standing = verdict.standings[at];
-    let row = answers.present.iter().position(|&present| present == at).map(|row| &answers.filled[row]);
+    let row = answers.present.iter().position(|&present| present == at).map(|row| &answers.matrix.rows[row]);
     let loss = |probs: &[f64]| -probs.iter().map(|prob| prob.ln()).sum::<f64>() / probs.len().max(1) as f64;
     let weight = weights.entries().iter().find(|(other, _)| other == uid).map_or(0, |(_, weight)| *weight);
     let faults = sheet.as_ref().map(|sheet| sheet.refused().iter());
@@ -57,7 +57,7 @@ fn miner(
         asked: sheet.is_some(),
         answered: sheet.as_ref().map_or(0, |sheet| sheet.answered() as u64),
         availability: verdict.availability[at],
-        nats_per_byte: loss(row.unwrap_or(&answers.reference)),
+        nats_per_byte: loss(row.unwrap_or(&answers.matrix.reference)),
         own_gain: standing.map_or(0.0, |standing| standing.gain),
         own_gain_low: standing.map_or(0.0, |standing| standing.low),
         own_gain_high: standing.map_or(0.0, |standing| standing.high),

@@ -152,9 +152,9 @@ fn an_epoch_without_any_answer_is_not_counted() {
     subnet.epoch(&miners).unwrap();
     let memory = subnet.memory.clone();
     miners.iter_mut().for_each(|miner| miner.mood = Mood::Dead);
-    assert_eq!(subnet.epoch(&miners), Err(ScoreError::Void { asked: 5 }));
+    assert!(matches!(subnet.epoch(&miners), Err(ScoreError::Void { asked: 5, .. })));
     assert_eq!(subnet.memory, memory);
-    assert_eq!(subnet.epoch(&[]), Err(ScoreError::Void { asked: 0 }));
+    assert!(matches!(subnet.epoch(&[]), Err(ScoreError::Void { asked: 0, .. })));
 }
 
 #[test]
