@@ -141,7 +141,8 @@ impl Config {
         }
         let is_origin = |origin: &&String| *origin != "*" && !is_origin(origin);
         if let Some(origin) = self.cors_origins.iter().find(is_origin) {
-            let reason = format!("holds `{origin}`: write https://HOST or https://HOST:PORT, without a path, or *");
+            let reason =
+                format!("holds `{origin}`: write https://HOST or https://HOST:PORT, without a path, or *");
             return refuse("cors_origins", &reason);
         }
         if self.max_choices > acumen_proto::inference::MAX_DOCUMENTS {

@@ -11,6 +11,7 @@ use acumen_protocol::call::Endpoint;
 use acumen_protocol::{AccountId, Hash, Nacu};
 use serde::{Deserialize, Serialize};
 
+mod files;
 mod limits;
 
 pub use crate::encoder::EncoderConfig;
@@ -217,6 +218,10 @@ impl Config {
         if self.nodes.is_empty() {
             return refuse("nodes", "name at least one node, such as \"http://127.0.0.1:9944\"");
         }
+        self.nodes
+            .iter()
+            .try_for_each(|url| acumen_chain_client::check_url(url))
+            .or_else(|error| refuse("nodes", error))?;
         match &self.model.upstream {
             Some(upstream) => upstream.check()?,
             None if self.model.path.as_os_str().is_empty() => {

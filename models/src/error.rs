@@ -26,7 +26,8 @@ pub enum ModelError {
     },
     /// Nothing here reads this format.
     #[error(
-        "{path}: not a known model format; expected .safetensors (byte GPT), .pt (TorchScript) or .ngram"
+        "{path}: not a known model format; expected a Hugging Face folder, .gguf, .safetensors (byte GPT), .pt (TorchScript) \
+         or .ngram"
     )]
     UnknownFormat {
         /// The file.

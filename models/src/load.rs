@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::bytewise::Bytewise;
 use crate::ngram::NgramModel;
 use crate::tokenizer::{Tokenizer, TokenizerError};
-use crate::{LanguageModel, LoadOptions, ModelError};
+use crate::{Device, LanguageModel, LoadOptions, ModelError};
 
 /// Loads a Hugging Face folder, `.gguf`, `.safetensors` (a byte GPT with its configuration inside),
 /// `.pt` (TorchScript) or `.ngram`.
@@ -25,11 +25,22 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<Box<dyn LanguageModel>
 }
 
 fn with_own_vocabulary(path: &Path, options: &LoadOptions) -> Result<Box<dyn LanguageModel>, ModelError> {
-    if path.is_dir() {
+    // A file that is not there is told as such, whatever its name.
+    if std::fs::metadata(path).map_err(|error| crate::files::io(path, &error))?.is_dir() {
         return folder(path, options);
     }
     let extension = path.extension().and_then(|extension| extension.to_str());
     match extension {
+        Some("ngram" | "safetensors" | "pt" | "pth") if options.device != Device::Cpu => {
+            Err(ModelError::Config {
+                field: "device",
+                reason: format!(
+                    "{}: byte GPTs, TorchScript and n-grams run on the processor only: leave `{}` out",
+                    path.display(),
+                    options.device
+                ),
+            })
+        }
         Some("ngram") => Ok(Box::new(NgramModel::read(path, options.max_file_bytes)?)),
         Some("safetensors" | "pt" | "pth" | "gguf") => with_libtorch(path, options),
         _ => Err(ModelError::UnknownFormat { path: path.into() }),

@@ -12,8 +12,16 @@ use crate::{LogProbs, ModelError, Token};
 
 impl From<TchError> for ModelError {
     fn from(error: TchError) -> Self {
-        Self::Engine(error.to_string())
+        Self::Engine(words(&error))
     }
+}
+
+/// What libtorch says, without the trace of its own C++ frames: that tells the reader of a log nothing of the model.
+/// TorchScript's traceback through the module's code comes before it and stays.
+pub(crate) fn words(error: &TchError) -> String {
+    let text = error.to_string();
+    let told = text.split("\nException raised from ").next().unwrap_or_default();
+    told.trim().to_owned()
 }
 
 /// Sets the process up once, and this thread's intra-op threads if a number is given.

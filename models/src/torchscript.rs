@@ -24,7 +24,7 @@ use tch::{CModule, Kind, TchError, Tensor};
 use crate::documents::Documents;
 use crate::files::{self, Digest};
 use crate::model::{check_advance, check_contexts, check_documents};
-use crate::torch::{dim, ids, log_probs, size};
+use crate::torch::{dim, ids, log_probs, size, words};
 use crate::{LanguageModel, LogProbs, ModelError, ModelInfo, Positions, Session, Token, score};
 
 pub use export::export;
@@ -91,7 +91,7 @@ impl ScriptModel {
         let bytes = files::read(path, limit)?;
         let config = config(path)?;
         let module = CModule::load_data(&mut bytes.as_slice())
-            .map_err(|error| files::corrupt(path, format!("not a TorchScript file: {error}")))?;
+            .map_err(|error| files::corrupt(path, format!("not a TorchScript file: {}", words(&error))))?;
         let mut script = Script { module, config, vocab: 0 };
         script.vocab = try_out(path, &script)?;
         let name = match script.config.name.as_str() {
@@ -140,7 +140,7 @@ fn try_out(path: &Path, script: &Script) -> Result<u32, ModelError> {
         let mut row = vec![script.config.begin; length];
         row[length - 1] = last;
         let logits = script.logits(&ids(&vec![row.as_slice(); rows], length)?).map_err(|error| {
-            bad(format!("`forward` refuses {rows} sequences of {length} tokens: {error}"))
+            bad(format!("`forward` refuses {rows} sequences of {length} tokens: {}", words(&error)))
         })?;
         match logits.size().as_slice() {
             [batch, positions, _] if *batch == dim(rows) && *positions == dim(length) => Ok(logits),

@@ -116,6 +116,16 @@ impl StoredKey {
         Ok(Self { keypair, phrase: Some(phrase.to_owned().into()), seed: Some(seed.into()) })
     }
 
+    /// From a secret URI as subkey and btcli spell it: a phrase or a `0x` seed, then `//hard`, `/soft` and `///password`
+    /// as wanted. Of a bare phrase the words are kept; else they alone would not restore the key.
+    pub fn from_uri(uri: &str) -> Result<Self, crate::keys::ParseKeyError> {
+        if !uri.contains('/') && !uri.starts_with("0x") {
+            return Self::from_phrase(uri);
+        }
+        let (keypair, seed) = Keypair::from_uri_with_seed(uri)?;
+        Ok(Self { keypair, phrase: None, seed: seed.map(Into::into) })
+    }
+
     /// From a 32-byte seed.
     #[must_use]
     pub fn from_seed(seed: [u8; 32]) -> Self {

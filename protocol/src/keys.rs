@@ -90,6 +90,12 @@ impl Keypair {
         sr25519::Pair::from_string(uri, None).map(Self).map_err(secret_error)
     }
 
+    /// The same, and the seed of what was derived, unless a soft junction has none.
+    pub fn from_uri_with_seed(uri: &str) -> Result<(Self, Option<[u8; 32]>), ParseKeyError> {
+        let (pair, seed) = sr25519::Pair::from_string_with_seed(uri, None).map_err(secret_error)?;
+        Ok((Self(pair), seed))
+    }
+
     /// From the 64 bytes of an expanded secret key (`privateKey` in a keyfile).
     pub fn from_expanded(secret: &[u8]) -> Result<Self, ParseKeyError> {
         sr25519::Pair::from_seed_slice(secret).map(Self).map_err(secret_error)

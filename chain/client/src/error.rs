@@ -39,6 +39,14 @@ pub enum ClientError {
         /// Its words.
         reason: String,
     },
+    /// A gRPC server, but no node's, or that of an older one.
+    #[error(
+        "{node} does not know the chain's calls: is it the address of a miner or a validator, or a node of an older version?"
+    )]
+    NoNode {
+        /// Its address.
+        node: String,
+    },
     /// The node's pool has no room.
     #[error("chain node {node} is busy: {reason}")]
     Busy {
@@ -143,6 +151,7 @@ impl ClientError {
                 | Self::Lying { .. }
                 | Self::Stale { .. }
                 | Self::WrongChain { .. }
+                | Self::NoNode { .. }
         )
     }
 
@@ -162,7 +171,8 @@ impl ClientError {
             },
             Code::NotFound => Self::NotFound { what: reason },
             Code::ResourceExhausted => Self::Busy { node, reason },
-            Code::InvalidArgument | Code::OutOfRange | Code::Unimplemented => Self::Refused { node, reason },
+            Code::InvalidArgument | Code::OutOfRange => Self::Refused { node, reason },
+            Code::Unimplemented => Self::NoNode { node },
             code => Self::Unreachable { node, reason: format!("{code:?}: {reason}") },
         }
     }

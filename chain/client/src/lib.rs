@@ -43,6 +43,8 @@ pub use light::{Checkpoint, LightClient, LightError, VerifiedBlock};
 #[cfg(feature = "grpc")]
 pub use metagraph::{Metagraph, MetagraphNeuron};
 #[cfg(feature = "grpc")]
+pub use nodes::check_url;
+#[cfg(feature = "grpc")]
 pub use read::Position;
 #[cfg(feature = "grpc")]
 pub use stream::BlockStream;

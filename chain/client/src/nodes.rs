@@ -78,13 +78,25 @@ impl Nodes {
     }
 }
 
-fn node(url: &str) -> Result<Node, ClientError> {
+/// Whether this may be a node's address, without asking anybody.
+///
+/// # Errors
+/// [`ClientError::BadUrl`] with what is wrong.
+pub fn check_url(url: &str) -> Result<(), ClientError> {
+    endpoint(url).map(drop)
+}
+
+fn endpoint(url: &str) -> Result<Endpoint, ClientError> {
     let bad = |reason: String| ClientError::BadUrl { url: url.to_owned(), reason };
     let endpoint = Endpoint::from_shared(url.to_owned()).map_err(|error| bad(error.to_string()))?;
     if endpoint.uri().host().is_none() || endpoint.uri().scheme().is_none() {
         return Err(bad("scheme or host is missing".to_owned()));
     }
-    let channel = endpoint
+    Ok(endpoint)
+}
+
+fn node(url: &str) -> Result<Node, ClientError> {
+    let channel = endpoint(url)?
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(ANSWER_TIMEOUT)
         .http2_keep_alive_interval(KEEP_ALIVE)

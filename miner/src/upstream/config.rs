@@ -80,6 +80,16 @@ impl UpstreamConfig {
         }
     }
 
+    /// Opens the file of the key.
+    pub(crate) fn check_files(&self) -> Result<(), ConfigError> {
+        let Some(path) = &self.api_key_file else { return Ok(()) };
+        let read = std::fs::read_to_string(path);
+        read.map(drop).map_err(|error| ConfigError {
+            field: "model.upstream.api_key_file",
+            reason: format!("{}: {error}", path.display()),
+        })
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let refuse = |field, reason: &str| Err(ConfigError { field, reason: reason.to_owned() });
         if !self.url.starts_with("http://") {

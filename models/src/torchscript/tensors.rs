@@ -15,7 +15,7 @@ use tch::{CModule, IValue, Kind, Tensor};
 use tokio::sync::oneshot;
 
 use crate::files::{self, Digest};
-use crate::torch::{prepare, size};
+use crate::torch::{prepare, size, words};
 use crate::{ModelError, ReplicaError};
 
 #[cfg(test)]
@@ -177,7 +177,7 @@ fn load(path: &Path, limit: u64) -> Result<(CModule, [u8; 32]), ModelError> {
     tch::jit::f_set_graph_executor_optimize(false)?;
     let bytes = files::read(path, limit)?;
     let module = CModule::load_data(&mut bytes.as_slice())
-        .map_err(|error| files::corrupt(path, format!("not a TorchScript file: {error}")))?;
+        .map_err(|error| files::corrupt(path, format!("not a TorchScript file: {}", words(&error))))?;
     Ok((module, Digest::of(&bytes)))
 }
 
