@@ -6,7 +6,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use acumen_proto::auth;
 use acumen_proto::inference::Answer;
-use acumen_protocol::auth::{AuthError, AuthHeaders, ReplayStore};
+use acumen_proto::verifier::Claim;
+use acumen_protocol::auth::{AuthError, AuthHeaders};
 use acumen_protocol::session::{Direction, Transcript};
 use acumen_protocol::{AccountId, Nacu};
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -65,15 +66,6 @@ impl Caller {
     }
 }
 
-/// The store is asked when everything else has been checked; this one notes that it has come to that.
-struct Later;
-
-impl ReplayStore for Later {
-    fn insert(&mut self, _: &AccountId, _: u64, _: u64) -> Result<bool, String> {
-        Ok(true)
-    }
-}
-
 /// Receiver, freshness, signature, replay. The signature takes some tens of microseconds, the store seldom waits for
 /// the disk: neither needs a thread of its own.
 async fn authenticate(
@@ -83,8 +75,11 @@ async fn authenticate(
     bytes: &[u8],
 ) -> Result<AccountId, Refusal> {
     let now = now_ns();
-    let proven = headers.verify(&shared.account, path, bytes, now, &mut Later)?;
-    let (sender, nonce) = (proven.sender(), proven.nonce());
+    let AuthHeaders { sender, nonce, signature, .. } = *headers;
+    let message = headers.claim(&shared.account, path, bytes, now)?.into_bytes();
+    if !shared.verifier.verify(Claim { signer: sender, message, signature }).await {
+        return Err(AuthError::Signature.into());
+    }
     let fresh = shared.nonces.insert(&sender, nonce, now).await;
     match fresh.map_err(|reason| AuthError::Store { reason })? {
         true => Ok(sender),

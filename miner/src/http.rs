@@ -31,7 +31,7 @@ pub(crate) async fn serve(
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    let (load, queue) = (shared.engine.load(), shared.admission.waiting());
+    let (load, queue) = (shared.engine.load(), shared.waiting());
     let page = shared.metrics.page(shared.slots.running(), &load, &queue, shared.is_ready());
     let open = headers
         .get_all(header::ACCEPT)

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use acumen_models::{LanguageModel, ModelError};
+use acumen_proto::verifier::Verifier;
 use acumen_protocol::{Hash, Keypair, TrackId};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -167,9 +168,12 @@ impl Miner {
             access: Arc::new(access),
             rate: RateLimiter::new(&config.limits),
             slots: Slots::new(&config.limits),
+            verifier: Verifier::new(),
             nonces: store.handle(),
             opens_at: store.opens_at(),
             admission: Admission::new(&config.limits),
+            embedding: Admission::new(&config.limits),
+            tokenizing: Admission::new(&config.limits),
             engine: EngineSlot::default(),
             encoder: OnceLock::new(),
             metrics: Metrics::new(&config.model.served_name()),

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use acumen_proto::inference_v1 as wire;
 use acumen_proto::inference_v1::inference_server::Inference;
+use acumen_proto::verifier::Verifier;
 use acumen_protocol::{AccountId, Keypair};
 use futures::Stream;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::access::Access;
-use crate::admission::Admission;
+use crate::admission::{Admission, Waiting};
 use crate::config::Limits;
 use crate::doors::now_ns;
 use crate::encoder::Encoder;
@@ -35,10 +36,15 @@ pub(crate) struct Shared {
     pub(crate) access: Arc<Access>,
     pub(crate) rate: RateLimiter,
     pub(crate) slots: Slots,
+    pub(crate) verifier: Verifier,
     pub(crate) nonces: Nonces,
     /// Nanoseconds since the Unix epoch before which every nonce counts as used: nothing can be asked until then.
     pub(crate) opens_at: u64,
     pub(crate) admission: Admission,
+    /// In front of the encoder.
+    pub(crate) embedding: Admission,
+    /// In front of the tokenizer, for long texts.
+    pub(crate) tokenizing: Admission,
     pub(crate) engine: EngineSlot,
     /// Empty until it has loaded, and for good if none is configured.
     pub(crate) encoder: OnceLock<Encoder>,
@@ -60,6 +66,16 @@ impl Shared {
     /// Whether a nonce of now can be told from a used one: false for some seconds after a crash.
     pub(crate) fn is_open(&self) -> bool {
         now_ns() >= self.opens_at
+    }
+
+    /// Who waits for the model, the encoder or the tokenizer; the estimate is the model's.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let (mut all, others) = (self.admission.waiting(), [&self.embedding, &self.tokenizing]);
+        for other in others.map(Admission::waiting) {
+            all.requests += other.requests;
+            all.tokens += other.tokens;
+        }
+        all
     }
 
     /// Counts and logs a refusal and makes its status.
@@ -97,7 +113,7 @@ impl Inference for Service {
         &self,
         _: Request<wire::GetLoadRequest>,
     ) -> Result<Response<wire::GetLoadResponse>, Status> {
-        let (load, queue) = (self.0.engine.load(), self.0.admission.waiting());
+        let (load, queue) = (self.0.engine.load(), self.0.waiting());
         Ok(Response::new(wire::GetLoadResponse {
             running: small(self.0.slots.running()),
             waiting: small(load.waiting + queue.requests),

@@ -23,10 +23,15 @@ impl Text {
         })
     }
 
+    /// Whether a text of so many bytes is encoded in well under a millisecond.
+    pub(crate) const fn is_short(bytes: usize) -> bool {
+        bytes <= INLINE_BYTES
+    }
+
     /// Encoding takes time that grows with the text: not on a thread of the runtime where it is long.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, Refusal> {
         let encode = || self.0.encode(text, false);
-        let ids = if text.len() > INLINE_BYTES && on_threads() {
+        let ids = if !Self::is_short(text.len()) && on_threads() {
             tokio::task::block_in_place(encode)
         } else {
             encode()

@@ -1,7 +1,8 @@
 //! The signed calls with one answer: text to tokens and back, embeddings.
 //!
-//! They pass the same doors as a stream, without a slot: nothing of them outlives the call, and none waits for the
-//! model. Each answer carries a receipt over request and answer (docs/spec/auth.md).
+//! They pass the same doors as a stream, without a slot: nothing of them outlives the call. What takes time (the encoder,
+//! a long text) waits in a queue of its own, by the rules of the model's: fair by stake, within the deadline, and left at
+//! once by whoever goes away. Each answer carries a receipt over request and answer (docs/spec/auth.md).
 
 use std::sync::Arc;
 
@@ -10,13 +11,18 @@ use acumen_proto::{DETOKENIZE_PATH, EMBED_PATH, TOKENIZE_PATH, inference_v1 as w
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use crate::doors::{Caller, at_most, check_tokens, seal};
+use crate::admission::Admission;
+use crate::doors::{Admitted, Caller, at_most, check_tokens, seal};
 use crate::refusal::Refusal;
 use crate::service::Shared;
 use crate::text::Text;
 
 /// Most texts of one Embed call.
 const MAX_TEXTS: usize = 256;
+
+/// What an Embed call costs at least, in tokens: a pass of the encoder has a price of its own, and so the calls that are
+/// with the encoder at once never fill its own queue.
+const LEAST_COST: usize = 128;
 
 /// The end of every call: an answer, or a refusal that is counted.
 pub(crate) fn answer<A>(shared: &Shared, result: Result<A, Refusal>) -> Result<Response<A>, Status> {
@@ -29,16 +35,44 @@ async fn signed<Q: Message, A: Answer>(
     path: &'static str,
     request: Request<Q>,
     check: impl FnOnce(&Q, &Caller) -> Result<(), Refusal>,
-    compute: impl AsyncFnOnce(Q, &Caller) -> Result<A, Refusal>,
+    compute: impl AsyncFnOnce(Q, &Caller, &Admitted) -> Result<A, Refusal>,
 ) -> Result<A, Refusal> {
     let caller = Caller::new(shared, request.metadata())?;
     let request = request.into_inner();
     check(&request, &caller)?;
     let admitted = caller.admit(shared, path, &request.encode_to_vec()).await?;
-    let answer = compute(request, &caller).await?;
+    let answer = compute(request, &caller, &admitted).await?;
     let mut transcript = admitted.transcript;
     shared.metrics.unary.inc();
     Ok(seal(shared, &mut transcript, answer))
+}
+
+/// Does work of that cost when its turn in `queue` has come, unless the deadline or the end of the miner comes first.
+async fn in_turn<T>(
+    shared: &Shared,
+    queue: &Admission,
+    (caller, admitted): (&Caller, &Admitted),
+    cost: usize,
+    work: impl AsyncFnOnce() -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let turn = async {
+        let _ticket = queue.enter(admitted.sender, admitted.stake, cost, caller.deadline).await?;
+        shared.metrics.queued.observe(caller.started.elapsed().as_secs_f64());
+        work().await
+    };
+    let timely = async {
+        match caller.deadline {
+            None => turn.await,
+            Some(deadline) => {
+                let done = tokio::time::timeout_at(deadline.into(), turn).await;
+                done.unwrap_or(Err(Refusal::Deadline))
+            }
+        }
+    };
+    tokio::select! {
+        () = shared.kill.cancelled() => Err(Refusal::Draining),
+        done = timely => done,
+    }
 }
 
 pub(crate) async fn tokenize(
@@ -46,8 +80,14 @@ pub(crate) async fn tokenize(
     request: Request<wire::TokenizeRequest>,
 ) -> Result<wire::TokenizeResponse, Refusal> {
     let check = |request: &wire::TokenizeRequest, _: &Caller| length(shared, &request.text);
-    let compute = async |request: wire::TokenizeRequest, caller: &Caller| {
-        let ids = Text::of(&caller.engine)?.encode(&request.text)?;
+    let compute = async |request: wire::TokenizeRequest, caller: &Caller, admitted: &Admitted| {
+        let (text, bytes) = (Text::of(&caller.engine)?, request.text.len());
+        let ids = if Text::is_short(bytes) {
+            text.encode(&request.text)?
+        } else {
+            let work = async || text.encode(&request.text);
+            in_turn(shared, &shared.tokenizing, (caller, admitted), tokens(bytes), work).await?
+        };
         Ok(wire::TokenizeResponse { ids, receipt: Vec::new() })
     };
     signed(shared, TOKENIZE_PATH, request, check, compute).await
@@ -62,7 +102,7 @@ pub(crate) async fn detokenize(
         at_most("the number of ids", "max_context_tokens", found, allowed)?;
         check_tokens(&request.ids, caller.engine.info().vocab)
     };
-    let compute = async |request: wire::DetokenizeRequest, caller: &Caller| {
+    let compute = async |request: wire::DetokenizeRequest, caller: &Caller, _: &Admitted| {
         let text = Text::of(&caller.engine)?.decode(&request.ids);
         Ok(wire::DetokenizeResponse { text, receipt: Vec::new() })
     };
@@ -77,18 +117,25 @@ pub(crate) async fn embed(
         at_most("the number of texts", "texts of one call", request.texts.len(), MAX_TEXTS)?;
         request.texts.iter().try_for_each(|text| length(shared, text))
     };
-    let compute = async |request: wire::EmbedRequest, caller: &Caller| {
+    let compute = async |request: wire::EmbedRequest, caller: &Caller, admitted: &Admitted| {
         let Some(encoder) = shared.encoder.get() else {
             return Err(Refusal::Unsupported(format!(
                 "this miner serves `{}` and no encoder: ask one whose GetInfo lists `Embed`",
                 caller.engine.info().architecture
             )));
         };
-        let vectors = encoder.embed(request.texts).await?;
+        let cost = request.texts.iter().map(|text| tokens(text.len())).sum::<usize>().max(LEAST_COST);
+        let work = async || Ok(encoder.embed(request.texts).await?);
+        let vectors = in_turn(shared, &shared.embedding, (caller, admitted), cost, work).await?;
         let embeddings = vectors.into_iter().map(|values| wire::Embedding { values }).collect();
         Ok(wire::EmbedResponse { embeddings, usage: None, receipt: Vec::new() })
     };
     signed(shared, EMBED_PATH, request, check, compute).await
+}
+
+/// Tokens of a text before it has been cut, roughly: what a place in a queue costs.
+const fn tokens(bytes: usize) -> usize {
+    bytes / 4 + 1
 }
 
 fn length(shared: &Shared, text: &str) -> Result<(), Refusal> {

@@ -9,6 +9,7 @@ pub mod chain;
 pub mod error;
 pub mod inference;
 pub mod request_id;
+pub mod verifier;
 
 pub use error::WireError;
 pub use request_id::RequestId;

@@ -182,15 +182,10 @@ impl AuthHeaders {
         })
     }
 
-    /// Runs the checks from receiver to replay, for a server with hotkey `me` whose clock says `now` (ns).
-    pub fn verify(
-        &self,
-        me: &AccountId,
-        path: &str,
-        message: &[u8],
-        now: u64,
-        store: &mut dyn ReplayStore,
-    ) -> Result<Authenticated, AuthError> {
+    /// Receiver and freshness, for a server with hotkey `me` whose clock says `now` (ns); returns the text that
+    /// [`Self::signature`] must be the sender's over. For servers that check signatures together; others use
+    /// [`Self::verify`], which does all of it.
+    pub fn claim(&self, me: &AccountId, path: &str, message: &[u8], now: u64) -> Result<String, AuthError> {
         if self.receiver != *me {
             return Err(AuthError::Receiver { found: self.receiver, expected: *me });
         }
@@ -200,7 +195,19 @@ impl AuthHeaders {
             let age = i128::from(now).saturating_sub(i128::from(self.nonce));
             return Err(AuthError::Stale { age_ms: age.checked_div(1_000_000).unwrap_or(0) });
         }
-        let text = signed_text(path, &Hash::of(message), self.nonce, &self.sender, &self.receiver);
+        Ok(signed_text(path, &Hash::of(message), self.nonce, &self.sender, &self.receiver))
+    }
+
+    /// Runs the checks from receiver to replay, for a server with hotkey `me` whose clock says `now` (ns).
+    pub fn verify(
+        &self,
+        me: &AccountId,
+        path: &str,
+        message: &[u8],
+        now: u64,
+        store: &mut dyn ReplayStore,
+    ) -> Result<Authenticated, AuthError> {
+        let text = self.claim(me, path, message, now)?;
         if !self.signature.verify(text.as_bytes(), &self.sender) {
             return Err(AuthError::Signature);
         }

@@ -62,6 +62,12 @@ impl Transcript {
         miner.sign_in(Domain::Receipt, &self.0)
     }
 
+    /// The bytes that a receipt over everything so far signs: for whoever checks many signatures together.
+    #[must_use]
+    pub fn receipt_preimage(&self) -> Vec<u8> {
+        Domain::Receipt.preimage(&self.0)
+    }
+
     /// True if `receipt` is `miner`'s over everything so far.
     #[must_use]
     pub fn verify_receipt(&self, miner: &AccountId, receipt: &Signature) -> bool {
@@ -93,5 +99,6 @@ mod tests {
         assert!(!later.verify(&session.public(), &transcript.sign(&session)));
         assert!(transcript.verify_receipt(&miner.account(), &transcript.receipt(&miner)));
         assert!(!later.verify_receipt(&miner.account(), &transcript.receipt(&miner)));
+        assert!(transcript.receipt(&miner).verify(&transcript.receipt_preimage(), &miner.account()));
     }
 }

@@ -1,6 +1,7 @@
 //! What every call has in common: its id, its span in the log, its deadline, its signature.
 
 use acumen_proto::inference::Answer;
+use acumen_proto::verifier::{Claim, Verifier};
 use acumen_proto::{RequestId, auth};
 use acumen_protocol::AccountId;
 use acumen_protocol::auth::AuthHeaders;
@@ -83,24 +84,29 @@ impl MinerClient {
     }
 }
 
+/// Receipts of all connections of the process, checked together where they arrive together: a validator hears hundreds of
+/// miners at once.
+static RECEIPTS: Verifier = Verifier::new();
+
 /// The answer of a call, once its receipt is verified.
-pub(crate) fn proven<A: Answer>(
+pub(crate) async fn proven<A: Answer>(
     miner: AccountId,
     mut transcript: Transcript,
     response: Result<Response<A>, Status>,
 ) -> Result<A, ClientError> {
     let mut answer = response?.into_inner();
-    verify(miner, &mut transcript, &mut answer)?;
+    verify(miner, &mut transcript, &mut answer).await?;
     Ok(answer)
 }
 
 /// Adds an answer to the conversation and checks its receipt over what has been said so far.
-pub(crate) fn verify<A: Answer>(
+pub(crate) async fn verify<A: Answer>(
     miner: AccountId,
     transcript: &mut Transcript,
     answer: &mut A,
 ) -> Result<(), ClientError> {
     *transcript = transcript.absorb(Direction::Miner, &answer.bytes());
-    let proven = answer.proof().is_ok_and(|receipt| transcript.verify_receipt(&miner, &receipt));
-    if proven { Ok(()) } else { Err(ClientError::BadReceipt { miner }) }
+    let Ok(signature) = answer.proof() else { return Err(ClientError::BadReceipt { miner }) };
+    let claim = Claim { signer: miner, message: transcript.receipt_preimage(), signature };
+    if RECEIPTS.verify(claim).await { Ok(()) } else { Err(ClientError::BadReceipt { miner }) }
 }

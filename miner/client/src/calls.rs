@@ -14,7 +14,7 @@ impl MinerClient {
         let call = self.call(TOKENIZE_PATH);
         let mut inner = self.inner.clone();
         let (request, transcript) = self.signed(&call, wire::TokenizeRequest { text });
-        let asked = async { proven(self.miner, transcript, inner.tokenize(request).await) };
+        let asked = async { proven(self.miner, transcript, inner.tokenize(request).await).await };
         Ok(self.first(&call, asked).await?.ids)
     }
 
@@ -26,7 +26,7 @@ impl MinerClient {
         let call = self.call(DETOKENIZE_PATH);
         let mut inner = self.inner.clone();
         let (request, transcript) = self.signed(&call, wire::DetokenizeRequest { ids });
-        let asked = async { proven(self.miner, transcript, inner.detokenize(request).await) };
+        let asked = async { proven(self.miner, transcript, inner.detokenize(request).await).await };
         Ok(self.first(&call, asked).await?.text)
     }
 
@@ -39,7 +39,7 @@ impl MinerClient {
         let mut inner = self.inner.clone();
         let expected = texts.len();
         let (request, transcript) = self.signed(&call, wire::EmbedRequest { texts });
-        let asked = async { proven(self.miner, transcript, inner.embed(request).await) };
+        let asked = async { proven(self.miner, transcript, inner.embed(request).await).await };
         let answer = self.first(&call, asked).await?;
         let found = answer.embeddings.len();
         if found != expected {

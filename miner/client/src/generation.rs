@@ -103,7 +103,7 @@ impl Generation {
         let limit = self.answer_timeout;
         let message = tokio::time::timeout(limit, self.incoming.message()).await;
         let mut message = message.map_err(|_| ClientError::Late { limit })??.ok_or(ClientError::Closed)?;
-        verify(self.miner, &mut self.transcript, &mut message)?;
+        verify(self.miner, &mut self.transcript, &mut message).await?;
         self.read(message)
     }
 

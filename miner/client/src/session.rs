@@ -115,7 +115,7 @@ impl PredictSession {
 
     async fn answer(&mut self) -> Result<Vec<Distribution>, ClientError> {
         let mut response = self.incoming.message().await?.ok_or(ClientError::Closed)?;
-        verify(self.miner, &mut self.transcript, &mut response)?;
+        verify(self.miner, &mut self.transcript, &mut response).await?;
         self.distributions(response)
     }
 

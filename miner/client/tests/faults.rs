@@ -1,12 +1,13 @@
 //! A miner that misbehaves in one way at a time, and the kind of fault that the client reports.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use acumen_miner_client::{ClientError, ClientOptions, MinerClient};
+use acumen_miner_client::{ClientError, ClientOptions, MinerClient, RequestId};
 use acumen_proto::inference::{Answer, Generate, Prompt};
 use acumen_proto::inference_v1::inference_server::{Inference, InferenceServer};
+use acumen_proto::request_id::X_REQUEST_ID;
 use acumen_proto::{auth, inference, inference_v1 as wire};
 use acumen_protocol::call::Endpoint;
 use acumen_protocol::session::{Direction, Transcript};
@@ -34,8 +35,17 @@ enum Fault {
     Refuses,
 }
 
-/// Answers the opening honestly and commits its fault at the first step.
-struct Miner(Fault);
+/// Answers the opening honestly and commits its fault at the first step; notes the ids of requests.
+struct Miner(Fault, Ids);
+
+type Ids = Arc<Mutex<Vec<String>>>;
+
+impl Miner {
+    fn note<T>(&self, request: &Request<T>) {
+        let id = request.metadata().get(X_REQUEST_ID).unwrap().to_str().unwrap();
+        self.1.lock().unwrap().push(id.to_owned());
+    }
+}
 
 fn miner_key() -> Keypair {
     Keypair::from_seed(&[1; 32])
@@ -145,6 +155,7 @@ impl Inference for Miner {
         &self,
         request: Request<wire::GenerateRequest>,
     ) -> Result<Response<Self::GenerateStream>, Status> {
+        self.note(&request);
         let headers = auth::extract(request.metadata()).map_err(|error| auth::status(&error))?;
         let bytes = request.into_inner().encode_to_vec();
         let mut transcript = Transcript::open(&headers.signature).absorb(Direction::Client, &bytes);
@@ -155,6 +166,7 @@ impl Inference for Miner {
         &self,
         request: Request<wire::TokenizeRequest>,
     ) -> Result<Response<wire::TokenizeResponse>, Status> {
+        self.note(&request);
         let headers = auth::extract(request.metadata()).map_err(|error| auth::status(&error))?;
         let bytes = request.into_inner().encode_to_vec();
         let mut transcript = Transcript::open(&headers.signature).absorb(Direction::Client, &bytes);
@@ -180,8 +192,9 @@ impl Inference for Miner {
 
     async fn get_info(
         &self,
-        _: Request<wire::GetInfoRequest>,
+        request: Request<wire::GetInfoRequest>,
     ) -> Result<Response<wire::GetInfoResponse>, Status> {
+        self.note(&request);
         let hotkey = Keypair::from_seed(&[3; 32]).account().to_string();
         Ok(Response::new(wire::GetInfoResponse { hotkey, digest: vec![0; 32], ..Default::default() }))
     }
@@ -198,6 +211,7 @@ impl Inference for Miner {
         request: Request<Streaming<wire::PredictRequest>>,
     ) -> Result<Response<Self::PredictStream>, Status> {
         let fault = self.0;
+        self.note(&request);
         let headers = auth::extract(request.metadata()).map_err(|error| auth::status(&error))?;
         let mut incoming = request.into_inner();
         let open = incoming.message().await?.unwrap();
@@ -219,11 +233,18 @@ impl Inference for Miner {
 
 /// A client of a miner with this fault.
 async fn client(fault: Fault) -> MinerClient {
+    noted(fault).await.0
+}
+
+/// A client of a miner with this fault, and the ids that the miner sees.
+async fn noted(fault: Fault) -> (MinerClient, Ids) {
+    let ids = Ids::default();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = tonic::transport::Server::builder().add_service(InferenceServer::new(Miner(fault)));
+    let server =
+        tonic::transport::Server::builder().add_service(InferenceServer::new(Miner(fault, Arc::clone(&ids))));
     tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
-    connect(&url, fault)
+    (connect(&url, fault), ids)
 }
 
 fn connect(url: &str, fault: Fault) -> MinerClient {
@@ -298,6 +319,27 @@ async fn a_call_with_one_answer_needs_its_receipt() {
     }
     let error = client(Fault::None).await.embed(vec!["a".to_owned()]).await.unwrap_err();
     assert!(matches!(error, ClientError::Refused { code: Code::Unimplemented, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn every_call_carries_an_id_and_the_callers_own_where_it_has_one() {
+    let (client, ids) = noted(Fault::None).await;
+    let named = client.with_request_id(RequestId::parse(b"question-7").unwrap());
+    named.tokenize("ab".to_owned()).await.unwrap();
+    let generation = named.generate(wanted()).await.unwrap();
+    let (session, _) = named.open(vec![vec![1], vec![]], None).await.unwrap();
+    assert_eq!(
+        (generation.request_id().as_str(), session.request_id().as_str()),
+        ("question-7", "question-7")
+    );
+    let _ = named.info().await;
+    assert_eq!(*ids.lock().unwrap(), ["question-7"; 4]);
+    ids.lock().unwrap().clear();
+    client.tokenize("ab".to_owned()).await.unwrap();
+    let (session, _) = client.open(vec![vec![1], vec![]], None).await.unwrap();
+    let seen = ids.lock().unwrap().clone();
+    assert_ne!(seen[0], seen[1], "a fresh one for each call");
+    assert_eq!(session.request_id().as_str(), seen[1]);
 }
 
 #[tokio::test]

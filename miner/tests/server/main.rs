@@ -2,6 +2,7 @@
 
 mod chain;
 mod dashboard;
+mod embed;
 mod generate;
 mod kserve;
 mod life;

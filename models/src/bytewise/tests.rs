@@ -8,6 +8,8 @@ use super::spelling::{Pruning, Spellings};
 use super::vocabulary::Vocabulary;
 use crate::{LogProbs, Token};
 
+mod sessions;
+
 /// Every single byte, words that overlap, a word that is there twice, and a control token.
 fn vocabulary() -> (Arc<Vocabulary>, Vec<Option<Vec<u8>>>) {
     let mut spellings: Vec<Option<Vec<u8>>> = (0..=u8::MAX).map(|byte| Some(vec![byte])).collect();
