@@ -58,10 +58,27 @@ pub fn root_of(changes: &Changes) -> Result<Hash, StateError> {
 
 /// Root and nodes of a tree that consists of `changes` alone, at version 0.
 pub fn first_nodes(changes: &Changes) -> Result<(Hash, TreeUpdateBatch), StateError> {
-    let tree = JellyfishMerkleTree::<_, Hasher>::new(&EmptyTree);
+    put(&EmptyTree, changes, 0).map_err(|error| StateError { reason: error.to_string() })
+}
+
+/// Root and nodes after `changes`, as `version` of the tree that `reader` holds up to the version before.
+pub fn put<R: TreeReader>(
+    reader: &R,
+    changes: &Changes,
+    version: Version,
+) -> Result<(Hash, TreeUpdateBatch), TreeFailure> {
+    let tree = JellyfishMerkleTree::<_, Hasher>::new(reader);
+    let written = |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| Some((key_hash(key), value.clone()?));
+    let written: Option<Vec<_>> = changes.iter().map(written).collect();
+    // Put in together, each inner node is hashed once, and not once for every value below it. This way of `jmt` knows no
+    // deletions, and no change at all; the tree and its nodes are the same.
+    if let Some(written) = written.filter(|written| !written.is_empty()) {
+        let (roots, nodes) = tree.batch_put_value_sets(vec![written], None, version)?;
+        let root = roots.first().ok_or_else(|| TreeFailure::msg("the tree has no root"))?;
+        return Ok((Hash(root.0), nodes));
+    }
     let values = changes.iter().map(|(key, value)| (key_hash(key), value.clone()));
-    let built = tree.put_value_set(values, 0);
-    let (root, nodes) = built.map_err(|error| StateError { reason: error.to_string() })?;
+    let (root, nodes) = tree.put_value_set(values, version)?;
     Ok((Hash(root.0), nodes))
 }
 
@@ -88,3 +105,6 @@ pub type TreeFailure = anyhow::Error;
 fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

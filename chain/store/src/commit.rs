@@ -2,11 +2,10 @@
 
 use std::sync::PoisonError;
 
+use acumen_chain_ledger::tree::{self as rules, key_hash};
 use acumen_chain_ledger::Changes;
-use acumen_chain_ledger::tree::{Hasher, key_hash};
 use acumen_protocol::codec::Encode as _;
 use acumen_protocol::{Hash, Height};
-use jmt::JellyfishMerkleTree;
 use jmt::storage::TreeUpdateBatch;
 use redb::{ReadableTable as _, WriteTransaction};
 
@@ -15,6 +14,7 @@ use crate::error::StoreError;
 use crate::proposal::forget_proposals;
 use crate::prune::prune;
 use crate::store::Store;
+use crate::sum::Sum;
 use crate::tables::{
     BLOCKS, HISTORY, KEYS, NODES, STALE, STALE_NODE, STALE_VALUE, TRANSACTIONS, VALUES, history_key,
     stale_key,
@@ -60,13 +60,9 @@ impl Store {
     }
 
     fn prepare_at(&self, height: Height, changes: Changes) -> Result<Prepared, StoreError> {
-        let tables = self.tree_tables()?;
-        let tree = JellyfishMerkleTree::<_, Hasher>::new(&tables);
-        let values = changes.iter().map(|(key, value)| (key_hash(key), value.clone()));
-        let (root, nodes) = tree
-            .put_value_set(values, height.get())
+        let (root, nodes) = rules::put(&self.tree_tables()?, &changes, height.get())
             .map_err(|error| StoreError::corrupt(&self.path, error))?;
-        Ok(Prepared { height, root: Hash(root.0), changes, nodes })
+        Ok(Prepared { height, root, changes, nodes })
     }
 
     /// Commits a decided block. When this returns, the block survives the loss of the process and of power.
@@ -88,16 +84,20 @@ impl Store {
         create: bool,
     ) -> Result<(), StoreError> {
         let write = self.db.begin_write().map_err(|error| self.failed(error))?;
+        let mut sum = Sum::default();
         let written = (|| {
             if create {
                 Self::create_tables(&write)?;
             }
             put_block(&write, block)?;
-            put_state(&write, &prepared)?;
+            sum = Sum::begin(&write)?;
+            put_state(&write, &prepared, &mut sum)?;
+            sum.end(&write)?;
             put_nodes(&write, &prepared)?;
             prune(&write, prepared.height.get().saturating_sub(self.options.keep_states))
         })();
         written.map_err(|error| self.failed(error))?;
+        sum.check(prepared.height).map_err(|error| error.into_store(&self.path))?;
         write.commit().map_err(|error| self.failed(error))
     }
 }
@@ -113,7 +113,7 @@ fn put_block(write: &WriteTransaction, block: &StoredBlock) -> Result<(), redb::
 }
 
 /// Values at the tip, their history, and which older history they make stale.
-fn put_state(write: &WriteTransaction, prepared: &Prepared) -> Result<(), redb::Error> {
+fn put_state(write: &WriteTransaction, prepared: &Prepared, sum: &mut Sum) -> Result<(), redb::Error> {
     let height = prepared.height.get();
     let mut values = write.open_table(VALUES)?;
     let mut history = write.open_table(HISTORY)?;
@@ -129,15 +129,14 @@ fn put_state(write: &WriteTransaction, prepared: &Prepared) -> Result<(), redb::
         } else {
             keys.insert(hash.as_slice(), key.as_slice())?;
         }
-        match value {
+        let before = match value {
             Some(value) => {
-                values.insert(key.as_slice(), value.as_slice())?;
                 history.insert(to.as_slice(), value.as_slice())?;
+                values.insert(key.as_slice(), value.as_slice())?
             }
-            None => {
-                values.remove(key.as_slice())?;
-            }
-        }
+            None => values.remove(key.as_slice())?,
+        };
+        sum.add(key, before.as_ref().map(redb::AccessGuard::value), value.as_deref());
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use acumen_chain_ledger::{GenesisError, StateError};
 use acumen_protocol::codec::DecodeError;
-use acumen_protocol::{Hash, Height};
+use acumen_protocol::{Hash, Height, Nacu};
 
 /// A failure of the store. All but [`StoreError::NotKept`] are fatal: nothing that was not acknowledged can be relied
 /// upon, everything that was is safe.
@@ -84,6 +84,20 @@ pub enum StoreError {
         first: Height,
         /// The newest.
         tip: Height,
+    },
+    /// A block that makes or loses tokens.
+    #[error(
+        "block {height} would leave {} nacu with their owners and an issuance of {} nacu: it is not committed, and this node \
+         does not go on; report it with a copy of the data directory",
+        .owned.get(), .issuance.get()
+    )]
+    Breach {
+        /// The block.
+        height: Height,
+        /// The sum of balances and stakes.
+        owned: Nacu,
+        /// What was issued.
+        issuance: Nacu,
     },
     /// The genesis document is impossible.
     #[error(transparent)]

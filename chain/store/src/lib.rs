@@ -14,6 +14,7 @@ mod proposal;
 mod prune;
 mod snapshot;
 mod store;
+mod sum;
 mod tables;
 mod tree;
 

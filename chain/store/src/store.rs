@@ -11,9 +11,10 @@ use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _}
 use crate::blocks::StoredBlock;
 use crate::checkpoints::CHECKPOINTS;
 use crate::error::StoreError;
+use crate::sum::Sum;
 use crate::tables::{
-    BLOCKS, FIRST_KEPT, HISTORY, KEYS, LAYOUT, LAYOUT_VERSION, META, NODES, PROPOSALS, STALE, TRANSACTIONS,
-    VALUES,
+    BLOCKS, DOCUMENT, FIRST_KEPT, HISTORY, KEYS, LAYOUT, LAYOUT_BEFORE, LAYOUT_VERSION, META, NODES, OWNED,
+    PROPOSALS, STALE, TRANSACTIONS, VALUES,
 };
 
 /// The database's file inside the data directory.
@@ -55,12 +56,16 @@ impl Store {
         let mut builder = Database::builder();
         builder.set_cache_size(options.cache_bytes);
         let db = builder.create(&path).map_err(|error| StoreError::database(&path, error))?;
-        let header = genesis.header()?;
+        let document = Hash::of_encoded(genesis);
+        let header = match made_from(&db, &document) {
+            Some(header) => header,
+            None => genesis.header()?,
+        };
         let store = Self { db, path, options, genesis: header.id(), tip: RwLock::new(header.clone()) };
         if store.is_empty()? {
             store.create(genesis, header)?;
         }
-        store.resume()?;
+        store.resume(&document)?;
         Ok(store)
     }
 
@@ -111,9 +116,9 @@ impl Store {
     }
 
     /// Finds the tip and checks that everything of it is there.
-    fn resume(&self) -> Result<(), StoreError> {
+    fn resume(&self, document: &Hash) -> Result<(), StoreError> {
         let layout: u32 = self.meta(LAYOUT)?;
-        if layout != LAYOUT_VERSION {
+        if layout != LAYOUT_VERSION && layout != LAYOUT_BEFORE {
             let reason = format!("its layout is version {layout}, this program knows {LAYOUT_VERSION}");
             return Err(StoreError::corrupt(&self.path, reason));
         }
@@ -122,12 +127,31 @@ impl Store {
         if found != self.genesis {
             return Err(StoreError::OtherChain { path: self.path.clone(), found, expected: self.genesis });
         }
+        if layout == LAYOUT_BEFORE || self.meta::<Hash>(DOCUMENT).ok().as_ref() != Some(document) {
+            self.note(document)?;
+        }
         let tip = self.newest()?;
         if self.root_at(tip.height)? != tip.state_root {
             return Err(StoreError::corrupt(&self.path, "the tree's root is not that of the tip's header"));
         }
         *self.tip.write().unwrap_or_else(PoisonError::into_inner) = tip;
         Ok(())
+    }
+
+    /// Writes down from which document this chain was made, and what a store of the layout before does not have.
+    fn note(&self, document: &Hash) -> Result<(), StoreError> {
+        let write = self.db.begin_write().map_err(|error| self.failed(error))?;
+        let written = (|| -> Result<(), redb::Error> {
+            if write.open_table(META)?.get(OWNED)?.is_none() {
+                Sum::afresh(&write)?.end(&write)?;
+            }
+            let mut meta = write.open_table(META)?;
+            meta.insert(LAYOUT, LAYOUT_VERSION.encode().as_slice())?;
+            meta.insert(DOCUMENT, document.encode().as_slice())?;
+            Ok(())
+        })();
+        written.map_err(|error| self.failed(error))?;
+        write.commit().map_err(|error| self.failed(error))
     }
 
     fn newest(&self) -> Result<Header, StoreError> {
@@ -186,4 +210,16 @@ impl Store {
         meta.insert(FIRST_KEPT, 0_u64.encode().as_slice())?;
         Ok(())
     }
+}
+
+/// The genesis header, if the database says that it was made from this document. Anything else is left to the checks that
+/// follow.
+fn made_from(db: &Database, document: &Hash) -> Option<Header> {
+    let read = db.begin_read().ok()?;
+    let noted = read.open_table(META).ok()?.get(DOCUMENT).ok()??;
+    if decode_all::<Hash>(DOCUMENT, noted.value()).ok()? != *document {
+        return None;
+    }
+    let first = read.open_table(BLOCKS).ok()?.get(0).ok()??;
+    decode_all::<StoredBlock>("stored block", first.value()).ok().map(|first| first.block.header)
 }

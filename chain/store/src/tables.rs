@@ -44,7 +44,17 @@ pub(crate) const FIRST_KEPT: &str = "first-kept";
 pub(crate) const LAYOUT: &str = "layout";
 
 /// The present layout.
-pub(crate) const LAYOUT_VERSION: u32 = 3;
+pub(crate) const LAYOUT_VERSION: u32 = 4;
+
+/// The layout before: without [`OWNED`] and [`DOCUMENT`], which opening it adds.
+pub(crate) const LAYOUT_BEFORE: u32 = 3;
+
+/// In [`META`]: the sum of everything that anybody owns at the tip, [`acumen_protocol::Nacu`].
+pub(crate) const OWNED: &str = "owned";
+
+/// In [`META`]: hash of the SCALE form of the genesis document that this chain was made from. Who opens it with the same
+/// document need not compute the genesis state again.
+pub(crate) const DOCUMENT: &str = "genesis-document";
 
 /// Kinds of entries in [`STALE`].
 pub(crate) const STALE_NODE: u8 = 0;

@@ -33,7 +33,7 @@ fn genesis() -> Genesis {
 /// Block 1, with so much in it that its state needs some twenty pieces.
 fn commit_one(store: &Store) {
     let tip = store.tip();
-    let changes = (0..24_u8).map(|tag| (vec![tag], Some(vec![tag; 100 << 10]))).collect();
+    let changes = (0..24_u8).map(|tag| (vec![0xff, tag], Some(vec![tag; 100 << 10]))).collect();
     let prepared = store.prepare(changes).unwrap();
     let (height, parent, time) = (Height::new(1), tip.id(), TimestampMs::new(2));
     let header = Header { height, parent, time, state_root: prepared.root(), ..tip };

@@ -25,6 +25,7 @@ use crate::blocks::StoredBlock;
 use crate::checkpoints::CHECKPOINTS;
 use crate::error::StoreError;
 use crate::store::{FILE, Options, Store};
+use crate::sum::Sum;
 use crate::tables::{BLOCKS, FIRST_KEPT, HISTORY, KEYS, META, NODES, Row, TRANSACTIONS, VALUES, history_key};
 use crate::tree::TreeTables;
 
@@ -197,6 +198,7 @@ impl Restore {
         let first = Store::genesis_block(genesis)?;
         self.write(|write| {
             place_root(write, self.target.block.header.height)?;
+            Sum::afresh(write)?.end(write)?;
             place_block(write, &first)?;
             place_block(write, &self.target)?;
             let mut headers = write.open_table(CHECKPOINTS)?;
