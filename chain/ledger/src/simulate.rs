@@ -122,8 +122,9 @@ fn shortfall(
     let mut rich = Overlay::new(state);
     let has = View::new(state).account(payer)?.free;
     credit(&mut rich, payer, FULL_PURSE)?;
-    if attempt(&mut rich, params, context, tx)?.is_err() {
-        return Ok(None);
+    // Money would not help: the other reason is the one to tell.
+    if let Err(other) = attempt(&mut rich, params, context, tx)? {
+        return Ok(Some(other));
     }
     let left = View::new(&rich).account(payer)?.free;
     let full = has.checked_add(FULL_PURSE);

@@ -242,6 +242,8 @@ fn l67_a_report_that_convicts_costs_nothing_and_no_other() {
     let outcome = chain.block(&[poor]);
     assert_eq!((outcome.outcomes[0].fee, &outcome.outcomes[0].failure), (Nacu::ZERO, &None));
     assert_eq!(Nacu::new(chain.free(70)), Nacu::new(acu(50).get() / 20), "5 % of 50 ACU");
+    let late = check(&chain.state, &chain.context(), &chain.sign(73, call.clone()), 0).unwrap();
+    assert!(matches!(late, Err(Rejection::KeyRetired { .. })), "told why, not to find money: {late:?}");
     let before = chain.free(5);
     assert!(matches!(chain.run(5, call), Some(Rejection::KeyRetired { .. })));
     assert!(chain.free(5) < before, "one that fails pays");

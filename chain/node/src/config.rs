@@ -36,6 +36,13 @@ pub struct Config {
     /// verified from genesis, instead of executing every block; without `consensus` it follows them afterwards.
     #[serde(default)]
     pub sync_from: Vec<String>,
+    /// Report validators that this node can prove to have signed two things at once. A report that convicts costs nothing.
+    #[serde(default = "yes")]
+    pub report_equivocations: bool,
+    /// File with the seed of the account that reports, and gets its part of what the offender loses: 64 hex digits
+    /// (sr25519). Left out, `reporter.key` in `data_dir`, made at the first start.
+    #[serde(default)]
+    pub reporter_key: Option<PathBuf>,
     /// Time between blocks, in milliseconds.
     #[serde(default = "default_block_time_ms")]
     pub block_time_ms: u64,
@@ -87,6 +94,10 @@ impl Consensus {
     }
 }
 
+const fn yes() -> bool {
+    true
+}
+
 const fn default_block_time_ms() -> u64 {
     1_000
 }
@@ -111,22 +122,28 @@ impl Config {
     /// The same with every relative path taken from `base`.
     #[must_use]
     pub fn resolve(mut self, base: &Path) -> Self {
-        let paths = [&mut self.data_dir, &mut self.genesis].into_iter().chain(&mut self.consensus_key);
-        for path in paths {
+        let paths = [&mut self.data_dir, &mut self.genesis].into_iter();
+        for path in paths.chain(&mut self.consensus_key).chain(&mut self.reporter_key) {
             *path = base.join(&*path);
         }
         self
     }
 
-    /// Checks what can be checked without starting: genesis, key, addresses.
-    pub fn check(&self) -> Result<(), NodeError> {
-        let genesis = load_genesis(&self.genesis)?;
-        let key = self.consensus_key.as_deref().map(load_key).transpose()?;
+    /// Checks the addresses.
+    pub fn check_addresses(&self) -> Result<(), NodeError> {
         if let Some(network) = &self.network {
             network.check()?;
         }
+        self.consensus.as_ref().map_or(Ok(()), Consensus::check)
+    }
+
+    /// Checks what can be checked without starting: genesis, key, addresses.
+    pub fn check(&self) -> Result<(), NodeError> {
+        self.check_addresses()?;
+        let genesis = load_genesis(&self.genesis)?;
+        let key = self.consensus_key.as_deref().map(load_key).transpose()?;
         match &self.consensus {
-            Some(network) => network.check(),
+            Some(_) => Ok(()),
             None if !self.sync_from.is_empty() => Ok(()),
             None => {
                 let own = key.map(|key| key.public());
@@ -142,6 +159,11 @@ impl Config {
 /// Reads and checks a genesis document.
 pub fn load_genesis(path: &Path) -> Result<Genesis, NodeError> {
     Ok(Genesis::from_json(&read("genesis document", path)?)?)
+}
+
+/// Reads a genesis document that the store is going to check, unless its chain has begun with it.
+pub(crate) fn read_genesis(path: &Path) -> Result<Genesis, NodeError> {
+    Ok(Genesis::parse(&read("genesis document", path)?)?)
 }
 
 /// Reads a consensus key: 64 hex digits, with or without `0x`.

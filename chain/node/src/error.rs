@@ -21,7 +21,7 @@ pub enum NodeError {
         reason: String,
     },
     /// The key file holds no key.
-    #[error("{path} holds no consensus key: write 64 hex digits, the ed25519 seed")]
+    #[error("{path} holds no key: write 64 hex digits, its seed")]
     Key {
         /// The file.
         path: PathBuf,

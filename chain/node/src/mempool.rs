@@ -11,11 +11,12 @@ mod queue;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::ops::Bound;
 
 use acumen_chain_ledger::LedgerError;
 use acumen_protocol::limits::{MAX_BLOCK_TRANSACTIONS, MAX_TRANSACTION_BYTES};
 use acumen_protocol::transaction::VerifiedTransaction;
-use acumen_protocol::{AccountId, Hash, Height, Nacu, Nonce, SignedTransaction};
+use acumen_protocol::{AccountId, Call, ConsensusPublic, Hash, Height, Nacu, Nonce, SignedTransaction};
 
 pub use error::PoolError;
 use queue::{Entry, Queue, Worth};
@@ -67,6 +68,9 @@ pub struct Offer {
     pub next: Nonce,
     /// The tip's height.
     pub tip: Height,
+    /// Whom it convicts of signing two things at once, for nothing: it goes before everything else, and of each key one
+    /// such report waits.
+    pub convicts: Option<ConsensusPublic>,
 }
 
 /// The pool.
@@ -82,6 +86,8 @@ pub struct Mempool {
     owed: BTreeMap<AccountId, u128>,
     /// What expires when, so that a block's work does not grow with the pool.
     expiries: BTreeSet<(Height, AccountId, Nonce)>,
+    /// The report that waits against a key.
+    reports: BTreeMap<ConsensusPublic, (AccountId, Nonce)>,
     bytes: usize,
     arrivals: u64,
 }
@@ -97,6 +103,7 @@ impl Mempool {
             worths: BTreeSet::new(),
             owed: BTreeMap::new(),
             expiries: BTreeSet::new(),
+            reports: BTreeMap::new(),
             bytes: 0,
             arrivals: 0,
         }
@@ -150,6 +157,7 @@ impl Mempool {
         if let Some(old) = &replaced {
             self.may_replace(&offer, old)?;
         }
+        self.first_report(&offer)?;
         self.within_sender(&offer, replaced.as_ref())?;
         self.within_funds(&offer, replaced.as_ref())?;
         let victims = self.victims(&offer, replaced.as_ref())?;
@@ -173,11 +181,15 @@ impl Mempool {
             verified: offer.verified,
             payer: offer.payer,
             fee: offer.fee,
+            convicts: offer.convicts,
         };
         self.arrivals = self.arrivals.saturating_add(1);
         self.bytes = self.bytes.saturating_add(entry.size());
         self.ids.insert(entry.verified.id(), (sender, nonce));
         self.expiries.insert((entry.expires, sender, nonce));
+        if let Some(key) = entry.convicts {
+            self.reports.insert(key, (sender, nonce));
+        }
         let owed = self.owed.entry(entry.payer).or_default();
         *owed = owed.saturating_add(u128::from(entry.fee.get()));
         let queue = self.queues.entry(sender).or_default();
@@ -194,6 +206,9 @@ impl Mempool {
         self.bytes = self.bytes.saturating_sub(entry.size());
         self.ids.remove(&entry.verified.id());
         self.expiries.remove(&(entry.expires, sender, nonce));
+        if let Some(key) = entry.convicts {
+            self.reports.remove(&key);
+        }
         if let Some(owed) = self.owed.get_mut(&entry.payer) {
             *owed = owed.saturating_sub(u128::from(entry.fee.get()));
             if *owed == 0 {
@@ -218,6 +233,15 @@ impl Mempool {
                 self.queues.remove(&sender);
             }
         }
+    }
+
+    /// Up to `limit` of those that wait, in the order of their hashes, behind `after`.
+    #[must_use]
+    pub fn waiting(&self, after: Option<Hash>, limit: usize) -> Vec<SignedTransaction> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let entry = |(sender, nonce): &(AccountId, Nonce)| self.queues.get(sender)?.entries.get(nonce);
+        let behind = self.ids.range((from, Bound::Unbounded)).take(limit);
+        behind.filter_map(|(_, place)| Some(entry(place)?.signed.clone())).collect()
     }
 
     /// Candidates for the next block, best first: by fee for each byte, then by arrival, each sender's in order of nonce
@@ -255,6 +279,14 @@ impl Mempool {
             if self.queues.contains_key(&sender) {
                 let (next, funds) = account_of(sender)?;
                 self.recheck(sender, next, funds);
+            }
+        }
+        // Whoever reported a key first: what else waits against it convicts nobody any more.
+        for signed in included {
+            if let Call::ReportEquivocation { evidence } = &signed.unverified().call
+                && let Some((sender, nonce)) = self.reports.get(&evidence.offender()).copied()
+            {
+                self.remove(sender, nonce);
             }
         }
         while let Some((expires, sender, nonce)) = self.expiries.first().copied() {

@@ -6,15 +6,16 @@ use std::time::Duration;
 use acumen_chain_ledger::Genesis;
 use acumen_chain_store::{Options, Store};
 use acumen_proto::chain_v1::chain_server::ChainServer;
-use acumen_protocol::ConsensusKeypair;
+use acumen_protocol::{ConsensusKeypair, Keypair};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, load_genesis, load_key};
+use crate::config::{Config, load_key, read_genesis};
 use crate::error::NodeError;
+use crate::evidence;
 use crate::executor::Executor;
 use crate::gossip::Gossip;
 use crate::mempool::{Limits, Mempool};
@@ -25,6 +26,9 @@ use crate::sync::{self, Follow};
 
 /// Memory of the store's cache, in bytes.
 const STORE_CACHE_BYTES: usize = 64 << 20;
+
+/// File with the seed of the account that reports, in the data directory.
+const REPORTER_KEY: &str = "reporter.key";
 
 /// How long open connections may take to end at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -37,6 +41,8 @@ pub struct Node {
     consensus: acumen_chain_bft::Config,
     follow: Option<Follow>,
     gossip: Option<Gossip>,
+    /// Who reports what this node can prove.
+    reporter: Option<Keypair>,
     metrics: Metrics,
     listener: TcpListener,
     metrics_listener: Option<TcpListener>,
@@ -55,7 +61,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Node
 impl Node {
     /// Reads genesis and key, opens the store, takes the ports.
     pub async fn start(config: Config) -> Result<Self, NodeError> {
-        let genesis = load_genesis(&config.genesis)?;
+        let genesis = read_genesis(&config.genesis)?;
         let key = config.consensus_key.as_deref().map(load_key).transpose()?;
         Self::assemble(config, genesis, key).await
     }
@@ -94,7 +100,18 @@ impl Node {
         let network = config.network.as_ref();
         let gossip =
             network.map(|network| Gossip::start(network, &config.data_dir, &executor)).transpose()?;
-        Ok(Self { genesis, executor, consensus, follow, gossip, metrics, listener, metrics_listener })
+        let reporter = reporter(&config)?;
+        Ok(Self {
+            genesis,
+            executor,
+            consensus,
+            follow,
+            gossip,
+            reporter,
+            metrics,
+            listener,
+            metrics_listener,
+        })
     }
 
     /// Where the gRPC server listens: tells the port if the configuration said 0.
@@ -123,7 +140,8 @@ impl Node {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), NodeError> {
         let address = self.address()?;
         let stop = shutdown.child_token();
-        let Self { genesis, executor, consensus, follow, gossip, metrics, listener, metrics_listener } = self;
+        let Self { genesis, executor, consensus, follow, gossip, reporter, .. } = self;
+        let (metrics, listener, metrics_listener) = (self.metrics, self.listener, self.metrics_listener);
         let mut released = executor.tip();
         let tip = executor.store().tip().height;
         tracing::info!(chain = %genesis.chain, genesis = %executor.genesis(), height = %tip, %address, "node is up");
@@ -133,6 +151,9 @@ impl Node {
         tasks.spawn(serve_metrics(metrics, metrics_listener, stop.clone()));
         if let Some(gossip) = gossip {
             tasks.spawn(gossip.run(executor.clone(), stop.clone()));
+        }
+        if let Some(account) = reporter {
+            tasks.spawn(evidence::run(executor.clone(), account, stop.clone()));
         }
         match follow {
             Some(follow) => tasks.spawn(follow.run(executor, stop.clone())),
@@ -151,6 +172,12 @@ impl Node {
         tracing::info!("node has stopped");
         first
     }
+}
+
+/// The account that reports, if this node is to.
+fn reporter(config: &Config) -> Result<Option<Keypair>, NodeError> {
+    let path = config.reporter_key.clone().unwrap_or_else(|| config.data_dir.join(REPORTER_KEY));
+    config.report_equivocations.then(|| evidence::load_or_create_account(&path)).transpose()
 }
 
 fn flatten(result: Result<Result<(), NodeError>, tokio::task::JoinError>) -> Result<(), NodeError> {

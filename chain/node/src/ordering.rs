@@ -106,18 +106,7 @@ impl Application for Executor {
 
     fn accuse(&self, equivocation: Equivocation) -> Result<(), NodeError> {
         self.metrics().accused();
-        // Whoever submits it pays a fee and gets a reward: this node has no account, so it is kept for its operator.
-        let path = self.store().path().with_file_name(format!(
-            "equivocation-{}-{}-{}.hex",
-            equivocation.height(),
-            equivocation.round(),
-            equivocation.offender()
-        ));
-        if let Err(error) = std::fs::write(&path, hex::encode(equivocation.encode())) {
-            tracing::warn!(path = %path.display(), %error, "the proof of an equivocation is not kept");
-        } else {
-            tracing::warn!(path = %path.display(), "the proof of an equivocation is kept: anybody may report it");
-        }
+        self.evidence().put(equivocation);
         Ok(())
     }
 

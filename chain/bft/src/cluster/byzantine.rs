@@ -53,6 +53,17 @@ fn a_proposer_of_two_blocks_splits_nobody() {
 }
 
 #[test]
+fn a_proposer_of_two_blocks_is_convicted_by_whoever_hears_both() {
+    simulate(async {
+        let mut cluster = with_liar(Vice::AnnouncesTwice(key(LIAR))).await;
+        let accused = cluster.history.accused();
+        assert!(accused.iter().any(|proof| matches!(proof, Equivocation::Proposals(..))), "{accused:?}");
+        assert!(accused.iter().all(|proof| proof.offender() == key(LIAR).public()));
+        cluster.stop_all().await;
+    });
+}
+
+#[test]
 fn a_voter_for_two_things_is_convicted() {
     simulate(async {
         let mut cluster = with_liar(Vice::VotesTwice(key(LIAR))).await;

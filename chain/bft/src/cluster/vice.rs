@@ -20,6 +20,8 @@ pub(crate) enum Vice {
     SendsGarbage,
     /// Announces one block to nodes with an even number and another one to the others, and sends both.
     ProposesTwice(ConsensusKeypair),
+    /// Announces two blocks to everybody, and sends the first.
+    AnnouncesTwice(ConsensusKeypair),
     /// Votes for what it votes for, and for nothing as well.
     VotesTwice(ConsensusKeypair),
     /// Builds blocks from a time far ahead.
@@ -44,6 +46,12 @@ impl Vice {
             }
             (Self::ProposesTwice(key), NetworkEvent::ProposalPart(from, by, message)) if to % 2 == 1 => {
                 vec![NetworkEvent::ProposalPart(*from, *by, carry_other(key, message, 1, history))]
+            }
+            (Self::AnnouncesTwice(key), NetworkEvent::Proposal(from, signed)) => {
+                vec![
+                    event.clone(),
+                    NetworkEvent::Proposal(*from, announce_other(key, &signed.message, 1, history)),
+                ]
             }
             (Self::Hurries(key), NetworkEvent::Proposal(from, signed)) => {
                 vec![NetworkEvent::Proposal(*from, announce_other(key, &signed.message, FAR, history))]

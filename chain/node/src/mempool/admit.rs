@@ -29,6 +29,14 @@ impl Mempool {
         Err(PoolError::Replacement { sender, nonce, needs, offers: offer.fee })
     }
 
+    /// Of the reports that cost nothing, one for each key waits: everybody who heard the proof may send one.
+    pub(super) fn first_report(&self, offer: &Offer) -> Result<(), PoolError> {
+        match offer.convicts {
+            Some(key) if self.reports.contains_key(&key) => Err(PoolError::Reported { key }),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn within_sender(&self, offer: &Offer, replaced: Option<&Entry>) -> Result<(), PoolError> {
         let sender = offer.verified.get().sender;
         let Some(queue) = self.queues.get(&sender) else { return Ok(()) };
@@ -89,7 +97,7 @@ impl Mempool {
     pub(super) fn standing(&self, offer: &Offer) -> (bool, Rank) {
         let (sender, nonce) = (offer.verified.get().sender, offer.verified.get().nonce);
         let free = self.queues.get(&sender).map_or(offer.next, Queue::first_free);
-        let rate = FeeRate::new(offer.fee, offer.verified.size());
+        let rate = FeeRate::of(offer.fee, offer.verified.size(), offer.convicts.is_some());
         (nonce <= free, (rate, Reverse(self.arrivals)))
     }
 }

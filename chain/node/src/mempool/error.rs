@@ -2,7 +2,7 @@
 
 use acumen_chain_ledger::Rejection;
 use acumen_protocol::transaction::TransactionError;
-use acumen_protocol::{AccountId, Nacu, Nonce};
+use acumen_protocol::{AccountId, ConsensusPublic, Nacu, Nonce};
 
 /// A refusal, in words for the person who sent the transaction.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +51,12 @@ pub enum PoolError {
         needs: Nacu,
         /// What this one pays.
         offers: Nacu,
+    },
+    /// Another report of the same key waits.
+    #[error("a report of consensus key {key} waits for the next block already")]
+    Reported {
+        /// The key.
+        key: ConsensusPublic,
     },
     /// The node failed.
     #[error("the node failed: {reason}")]

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use acumen_protocol::transaction::VerifiedTransaction;
-use acumen_protocol::{AccountId, Height, Nacu, Nonce, SignedTransaction};
+use acumen_protocol::{AccountId, ConsensusPublic, Height, Nacu, Nonce, SignedTransaction};
 
 /// A transaction that waits.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub(super) arrival: u64,
     /// Last height after which it still waits.
     pub(super) expires: Height,
+    /// The key that it reports, if it does so for nothing.
+    pub(super) convicts: Option<ConsensusPublic>,
 }
 
 impl Entry {
@@ -30,7 +32,7 @@ impl Entry {
     }
 
     pub(super) fn rate(&self) -> FeeRate {
-        FeeRate::new(self.fee, self.size())
+        FeeRate::of(self.fee, self.size(), self.convicts.is_some())
     }
 
     /// What goes first: the higher fee for each byte, then the earlier arrival (never the address, which anybody can
@@ -45,7 +47,12 @@ impl Entry {
 pub(super) struct FeeRate(u128);
 
 impl FeeRate {
-    pub(super) fn new(fee: Nacu, size: usize) -> Self {
+    /// A report that convicts goes before whatever is paid for.
+    pub(super) fn of(fee: Nacu, size: usize, convicts: bool) -> Self {
+        if convicts { Self(u128::MAX) } else { Self::new(fee, size) }
+    }
+
+    fn new(fee: Nacu, size: usize) -> Self {
         let size = u128::try_from(size.max(1)).unwrap_or(u128::MAX);
         Self(u128::from(fee.get()).saturating_mul(1_000_000) / size)
     }

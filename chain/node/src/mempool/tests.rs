@@ -1,7 +1,8 @@
 //! Order, limits, replacement, eviction and forgetting; and the pool's books after any sequence of events.
 
 use acumen_chain_ledger::Rejection;
-use acumen_protocol::{Call, Keypair, Transaction};
+use acumen_protocol::vote::{Signed, Vote, VoteKind};
+use acumen_protocol::{Call, ConsensusKeypair, Equivocation, Keypair, Transaction};
 use proptest::prelude::*;
 
 use super::*;
@@ -27,7 +28,7 @@ fn offer(tag: u8, nonce: u64, fee: u64) -> Offer {
     let signed = transaction.sign(&key);
     let verified = signed.clone().verify(&GENESIS).unwrap();
     let (fee, payer) = (Nacu::new(fee), key.account());
-    Offer { signed, verified, fee, payer, funds: RICH, next: Nonce::ZERO, tip: Height::ZERO }
+    Offer { signed, verified, fee, payer, funds: RICH, next: Nonce::ZERO, tip: Height::ZERO, convicts: None }
 }
 
 fn add(pool: &mut Mempool, tag: u8, nonce: u64, fee: u64) -> Result<Hash, PoolError> {
@@ -226,4 +227,39 @@ proptest! {
             assert_books(&pool);
         }
     }
+}
+
+fn report(tag: u8, nonce: u64, key: u8) -> Offer {
+    let voter = ConsensusKeypair::from_seed(&[key; 32]);
+    let signed = |block| {
+        let (kind, height) = (VoteKind::Prevote, Height::new(3));
+        let message = Vote { kind, height, round: 0, block, voter: voter.public() };
+        Signed { message, signature: message.sign(&GENESIS, &voter) }
+    };
+    let evidence = Box::new(Equivocation::votes(signed(None), signed(Some(Hash([1; 32])))));
+    let plain = offer(tag, nonce, 0);
+    let transaction =
+        Transaction { call: Call::ReportEquivocation { evidence }, ..plain.verified.get().clone() };
+    let signed = transaction.sign(&Keypair::from_seed(&[tag; 32]));
+    let verified = signed.clone().verify(&GENESIS).unwrap();
+    Offer { signed, verified, funds: Nacu::ZERO, convicts: Some(voter.public()), ..plain }
+}
+
+#[test]
+fn a_report_goes_first_for_nothing_and_once_for_each_key() {
+    let mut pool = Mempool::new(Limits { transactions: 2, ..LIMITS });
+    add(&mut pool, 1, 0, 900).unwrap();
+    add(&mut pool, 2, 0, 800).unwrap();
+    pool.add(report(3, 0, 7)).unwrap();
+    assert_eq!(served(&pool), [(account(3), 0), (account(1), 0)], "the cheapest other makes room");
+    let key = ConsensusKeypair::from_seed(&[7; 32]).public();
+    assert_eq!(pool.add(report(4, 0, 7)), Err(PoolError::Reported { key }));
+    pool.add(report(4, 0, 8)).unwrap();
+    assert_eq!(pool.len(), 2);
+    // Another node was quicker: the report here convicts nobody any more, and the place is free.
+    let quicker = report(5, 0, 7).signed;
+    let unknown = |_| Ok((Nonce::ZERO, Nacu::ZERO));
+    pool.after_block(Height::new(1), &[quicker], unknown).unwrap();
+    assert_eq!(served(&pool), [(account(4), 0)]);
+    pool.add(report(6, 0, 7)).unwrap();
 }

@@ -59,6 +59,8 @@ pub fn config(dir: &Path, genesis: &Genesis) -> Config {
         pool_transactions: 100,
         pool_bytes: 1 << 20,
         pool_per_sender: 16,
+        report_equivocations: true,
+        reporter_key: None,
     };
     config.resolve(dir)
 }
