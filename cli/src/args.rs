@@ -1,9 +1,52 @@
 //! The command line, top level. Each command's own arguments live beside its code.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::commands::{account, bench, consensus, doctor, eval, keys, model, reads, roles, sim, tx, verify};
+use crate::commands::{
+    account, bench, completions, consensus, doctor, eval, keys, model, reads, roles, sim, tx, verify,
+};
 use crate::localnet;
+
+/// Exit code of wrong usage, as clap has it.
+pub(crate) const USAGE: u8 = 2;
+
+/// Wrong usage that clap cannot see: an option's value that goes with no other, or is out of range.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Reads the command line; ends the process with help, version or what is wrong.
+pub(crate) fn parse() -> Acumen {
+    let matches = command().get_matches();
+    Acumen::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// The whole command line. The roles share their subcommands, and each shows examples of its own.
+pub(crate) fn command() -> clap::Command {
+    ["node", "miner", "validator", "gateway"].into_iter().fold(Acumen::command(), |command, role| {
+        command.mut_subcommand(role, |of_role| {
+            of_role
+                .mut_subcommand("run", |run| {
+                    run.about(format!(
+                        "Run until SIGINT or SIGTERM. Example: acumen {role} run --config {role}.toml"
+                    ))
+                })
+                .mut_subcommand("check-config", |check| {
+                    check.about(format!(
+                        "Check a configuration, the files that it names and its hotkey, without running it. Example: \
+                         acumen {role} check-config --config {role}.toml"
+                    ))
+                })
+        })
+    })
+}
 
 /// Decentralized intelligence: miners serve models, validators score what each answer adds, the chain pays.
 #[derive(Debug, Parser)]
@@ -79,4 +122,36 @@ pub(crate) enum Command {
     /// Check that this machine can run Acumen, or why an address cannot be reached.
     /// Examples: acumen doctor; acumen doctor /dns4/boot.example.org/tcp/9901
     Doctor(doctor::Args),
+    /// Print a completion script of a shell. Example: acumen completions bash >
+    /// ~/.local/share/bash-completion/completions/acumen
+    Completions(completions::Args),
+}
+
+#[cfg(test)]
+mod tests {
+    /// clap's own check: no two arguments clash.
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+
+    /// Whoever reads `--help` learns what every command and every option is for, and sees an example.
+    #[test]
+    fn everything_is_explained() {
+        fn check(command: &mut clap::Command, path: &str) {
+            let undocumented = command.get_arguments().find(|arg| arg.get_help().is_none());
+            assert!(undocumented.is_none(), "{path}: {undocumented:?} has no help");
+            assert!(command.get_about().is_some(), "{path} says not what it does");
+            let leaf = !command.has_subcommands();
+            let example = command.render_long_help().to_string().contains("Example");
+            assert!(!leaf || example, "{path} shows no example");
+            for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
+                let path = format!("{path} {}", sub.get_name());
+                check(sub, &path);
+            }
+        }
+        let mut command = super::command();
+        command.build();
+        check(&mut command, "acumen");
+    }
 }

@@ -7,7 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize as _, DeserializeOwned};
+use toml::Spanned;
+use toml::de::{DeTable, ValueDeserializer};
 
 use crate::wallet::WalletOptions;
 
@@ -38,24 +40,30 @@ pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> Result<RoleConfig<T>> {
 }
 
 fn parse<T: DeserializeOwned>(text: &str) -> Result<(T, WalletOptions), String> {
-    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
-    let wallet = table.remove("wallet").unwrap_or_else(|| toml::Value::Table(toml::Table::new()));
-    let wallet =
-        wallet.try_into().map_err(|error: toml::de::Error| explain(text, "in [wallet]: ", &error))?;
-    let role =
-        toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| explain(text, "", &error))?;
+    let document = DeTable::parse(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+    let span = document.span();
+    let mut table = document.into_inner();
+    let wallet = match table.remove("wallet") {
+        Some(wallet) => WalletOptions::deserialize(ValueDeserializer::from(wallet))
+            .map_err(|error| explain(text, "in [wallet]: ", &error))?,
+        None => WalletOptions::default(),
+    };
+    let role = T::deserialize(toml::Deserializer::from(Spanned::new(span, table)))
+        .map_err(|error| explain(text, "", &error))?;
     Ok((role, wallet))
 }
 
-/// Adds the line of an unknown key and the nearest known one to serde's message.
+/// serde's message with the line, the key and, for an unknown key, the nearest known one.
 fn explain(text: &str, place: &str, error: &toml::de::Error) -> String {
-    let message = error.message().to_owned();
-    let mut quoted = message.split('`').skip(1).step_by(2);
+    let at = error.span().and_then(|span| line_at(text, span.start));
+    let at = at.map(|line| format!("line {line}: ")).unwrap_or_default();
+    let message = error.message();
     if !message.starts_with("unknown field") {
-        return format!("{place}{}", error.to_string().trim_end());
+        let key = key_of(error).map(|key| format!("`{key}`: ")).unwrap_or_default();
+        return format!("{place}{at}{key}{}", plain(message));
     }
-    let Some(unknown) = quoted.next() else { return message };
-    let at = line_of(text, unknown).map(|line| format!("line {line}: ")).unwrap_or_default();
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let Some(unknown) = quoted.next() else { return format!("{place}{at}{message}") };
     let nearest = quoted
         .map(|known| (strsim::jaro_winkler(unknown, known), known))
         .filter(|(likeness, _)| *likeness >= PLAUSIBLE)
@@ -67,12 +75,28 @@ fn explain(text: &str, place: &str, error: &toml::de::Error) -> String {
     format!("{place}{at}unknown key `{unknown}`: {hint}")
 }
 
-fn line_of(text: &str, key: &str) -> Option<usize> {
-    let is_key = |line: &str| {
-        let line = line.trim_start().trim_start_matches('[');
-        line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(['=', ']', '.']))
-    };
-    text.lines().position(is_key).map(|index| index + 1)
+/// The line of a byte, from 1. The document's own start is no place: what lacks a key is the whole table.
+fn line_at(text: &str, byte: usize) -> Option<usize> {
+    let before = text.get(..byte).filter(|_| byte > 0)?;
+    Some(before.matches('\n').count() + 1)
+}
+
+/// The key that toml names after its message: "in `limits.max_streams`".
+fn key_of(error: &toml::de::Error) -> Option<String> {
+    let text = error.to_string();
+    let (_, key) = text.rsplit_once("\nin `")?;
+    Some(key.trim_end().trim_end_matches('`').to_owned())
+}
+
+/// What serde calls by the names of Rust's types, in words.
+fn plain(message: &str) -> String {
+    let numbers = ["usize", "u64", "u32", "u16", "u8"];
+    let words = message.rsplit_once("expected ").filter(|(_, wanted)| numbers.contains(wanted));
+    match (words, message) {
+        (Some((found, _)), _) => format!("{found}expected a whole number, 0 or more"),
+        (None, "invalid socket address syntax") => "write IP:PORT, such as 127.0.0.1:8091".to_owned(),
+        (None, other) => other.replace("expected socket address", "expected \"IP:PORT\""),
+    }
 }
 
 #[cfg(test)]
@@ -84,7 +108,14 @@ mod tests {
     #[allow(dead_code)]
     struct Sample {
         listen: String,
-        metrics_listen: Option<String>,
+        metrics_listen: Option<std::net::SocketAddr>,
+        limits: Option<Limits>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[allow(dead_code)]
+    struct Limits {
+        streams: usize,
     }
 
     #[test]
@@ -97,6 +128,26 @@ mod tests {
         assert!(
             error.contains("in [wallet]: line 3: unknown key `hotky`: did you mean `hotkey`?"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_its_line_and_key() {
+        let wrong = |text: &str| parse::<Sample>(&format!("listen = \"a\"\n\n{text}\n")).unwrap_err();
+        assert_eq!(
+            wrong("[limits]\nstreams = \"3\""),
+            "line 4: `limits.streams`: invalid type: string \"3\", expected a whole number, 0 or more"
+        );
+        assert!(wrong("limits = { streams = -1 }").starts_with("line 3: `limits.streams`: invalid value"));
+        assert_eq!(
+            wrong("metrics_listen = \"here\""),
+            "line 3: `metrics_listen`: write IP:PORT, such as 127.0.0.1:8091"
+        );
+        assert!(wrong("metrics_listen = 7").contains("line 3: `metrics_listen`: invalid type: integer"));
+        assert!(
+            wrong("[wallet]\nname = 3").starts_with("in [wallet]: line 4: `name`: "),
+            "{}",
+            wrong("[wallet]\nname = 3")
         );
     }
 

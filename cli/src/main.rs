@@ -16,28 +16,18 @@ mod wallet;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
-    let args = args::Acumen::parse();
-    match commands::run(args) {
+    match commands::run(args::parse()) {
         Ok(code) => code,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if error.is::<args::Usage>() => {
+            let _ = writeln!(std::io::stderr(), "error: {}", output::explain(&error));
+            ExitCode::from(args::USAGE)
+        }
         Err(error) => {
             // `eprintln!` would panic where standard error is a file on a full disk.
             let _ = writeln!(std::io::stderr(), "error: {}", output::explain(&error));
             ExitCode::FAILURE
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    /// clap's own check: no two arguments clash.
-    #[test]
-    fn the_command_line_is_consistent() {
-        super::args::Acumen::command().debug_assert();
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn line(text: impl std::fmt::Display) -> Result<()> {
 /// whether a message includes its source.
 pub(crate) fn explain(error: &anyhow::Error) -> String {
     let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
+    for cause in error.chain().map(|cause| cause.to_string().trim_end().to_owned()) {
         if text.is_empty() {
             text = cause;
         } else if !text.contains(&cause) {
@@ -54,5 +54,6 @@ mod tests {
         let quoted = anyhow!("disk full").context("cannot write: disk full").context("saving");
         assert_eq!(explain(&quoted), "saving: cannot write: disk full");
         assert_eq!(explain(&anyhow!("b").context("a")), "a: b");
+        assert_eq!(explain(&anyhow!("line 1\n\n")), "line 1");
     }
 }

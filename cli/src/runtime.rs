@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,26 +25,43 @@ pub(crate) fn init_logs(filter: Option<&str>, json: bool, default: &str) -> Resu
     Ok(())
 }
 
+/// Cancels when the terminal goes away (SIGHUP), for what runs in front of a person: a role takes that signal as the order
+/// to load its model again.
+pub(crate) fn cancel_at_hangup(token: CancellationToken) -> Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        if hangup.recv().await.is_some() {
+            token.cancel();
+        }
+    });
+    Ok(())
+}
+
 /// Runs a future on a fresh runtime.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("cannot start the async runtime")?.block_on(future)
 }
 
-/// A token that is cancelled by the first SIGINT or SIGTERM; a second one ends the process at once.
+/// One wish to stop may come as several signals: from the terminal to the whole group and from a supervisor that passes
+/// it on. Only what comes later is a person's impatience.
+const ONE_WISH: Duration = Duration::from_millis(500);
+
+/// A token that is cancelled by the first SIGINT or SIGTERM; another one after [`ONE_WISH`] ends the process at once.
 pub(crate) fn shutdown_signal() -> Result<CancellationToken> {
     let token = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let ours = token.clone();
     tokio::spawn(async move {
+        let mut first = None;
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            if ours.is_cancelled() {
-                tracing::warn!("second signal: leaving at once");
+            if first.get_or_insert_with(Instant::now).elapsed() > ONE_WISH {
+                tracing::warn!("another signal: leaving at once");
                 std::process::exit(1);
             }
             ours.cancel();

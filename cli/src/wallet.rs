@@ -76,7 +76,9 @@ impl WalletOptions {
     pub(crate) fn open(&self) -> Result<Wallet> {
         for name in [&self.name, &self.hotkey] {
             if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']) {
-                bail!("`{name}` is no wallet name: use letters, digits, - and _");
+                bail!(
+                    "`{name}` is no name of a wallet or hotkey: it names a folder or file, without / and not beginning with a dot"
+                );
             }
         }
         Ok(Wallet { folder: self.root()?.join(&self.name), hotkey: self.hotkey.clone() })

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The official OpenAI SDK against a gateway: `pip install openai`, then `openai_sdk.py [http://127.0.0.1:8080]`.
+"""The official OpenAI SDK against a gateway: `pip install openai`, then `openai_sdk.py [http://127.0.0.1:8000]`.
 
 Checks what it shows, so that it is a test too: exit code 0 means that everything below holds.
 """
@@ -8,7 +8,7 @@ import sys
 
 import openai
 
-base = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8080"
+base = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000"
 client = openai.OpenAI(base_url=f"{base}/v1", api_key="open", max_retries=0)
 
 model = client.models.list().data[0].id
@@ -61,10 +61,16 @@ assert again.system_fingerprint == chunks[0].system_fingerprint
 several = client.completions.create(model=model, prompt=["the ", "with "], n=2, max_tokens=16, stop=["\n", "zzz"])
 assert [c.index for c in several.choices] == [0, 1, 2, 3]
 
+# A byte that is banned does not come; a request has a name that every miner's log knows, too.
+named = client.completions.with_raw_response.create(
+    model=model, prompt="of the ", max_tokens=48, logit_bias={ord("e"): -100}, extra_headers={"x-request-id": "mine-1"}
+)
+assert "e" not in named.parse().choices[0].text and named.headers["x-request-id"] == "mine-1"
+
 # Refusals are the SDK's own exceptions.
 for expected, kwargs in [
     (openai.NotFoundError, {"model": "gpt-9", "prompt": "x"}),
-    (openai.BadRequestError, {"model": model, "prompt": "x", "presence_penalty": 1}),
+    (openai.BadRequestError, {"model": model, "prompt": "x", "suffix": "y"}),
     (openai.BadRequestError, {"model": model, "prompt": "x", "temperature": 3}),
     (openai.BadRequestError, {"model": model, "prompt": "x", "extra_body": {"temprature": 1}}),
 ]:

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use acumen_chain_client::{ChainClient, Checkpoint, Trust, VerifiedAt};
+use acumen_chain_client::{ChainClient, Checkpoint, ClientError, Trust, VerifiedAt};
 use acumen_protocol::{Hash, Height};
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -44,12 +44,21 @@ fn read_checkpoint(text: &str) -> Result<Checkpoint, String> {
 impl ChainOptions {
     /// Connects; everything read through the client is verified.
     pub(crate) async fn connect(&self) -> Result<ChainClient> {
-        let nodes = self.node.join(", ");
         let trust = Trust { genesis: self.genesis, checkpoint: self.checkpoint };
-        ChainClient::connect_with(&self.node, trust)
-            .await
-            .with_context(|| format!("cannot reach the chain at {nodes} (say where it is with --node)"))
+        ChainClient::connect_with(&self.node, trust).await.map_err(unusable)
     }
+}
+
+/// What to do where no node could be used. A node that was reached and refused says itself what is wrong.
+fn unusable(error: ClientError) -> anyhow::Error {
+    let advice = match &error {
+        ClientError::Unreachable { .. } | ClientError::AllFailed { .. } => {
+            "; start a subnet here with `acumen localnet`, or say where a node serves with --node"
+        }
+        ClientError::NoNode { .. } => "; say where a node serves with --node",
+        _ => "",
+    };
+    anyhow!("{error}{advice}")
 }
 
 /// Options of commands that read the state.

@@ -1,5 +1,6 @@
 //! `acumen keys`: wallets in Bittensor's format.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -57,10 +58,11 @@ pub(crate) struct ImportArgs {
     /// As which key to store it
     #[arg(long = "as", value_enum)]
     role: Role,
-    /// BIP-39 phrase (asked for without echo if nothing is given)
+    /// BIP-39 phrase, with `//hard`, `/soft` and `///password` behind it if the key was derived so (asked for without
+    /// echo if nothing is given)
     #[arg(long, conflicts_with_all = ["seed", "keyfile"])]
     phrase: Option<String>,
-    /// 32-byte seed, 0x and 64 hex digits
+    /// 32-byte seed, 0x and 64 hex digits, with a path behind it if the key was derived so
     #[arg(long, conflicts_with = "keyfile")]
     seed: Option<String>,
     /// Another keyfile
@@ -152,7 +154,11 @@ fn new(args: &NewArgs) -> Result<()> {
         let key = StoredKey::from_phrase(&phrase)?;
         store(&wallet, role, &key, args.no_password, args.overwrite)?;
         // On stderr, so that the JSON of stdout holds no secret.
-        eprintln!("New {role:?}. Keep these words secret and safe, they restore the key:\n  {phrase}");
+        let name = format!("{role:?}").to_lowercase();
+        writeln!(
+            std::io::stderr(),
+            "new {name}; keep these words secret and safe, they restore it:\n  {phrase}"
+        )?;
     }
     show(&wallet, args.json)
 }
@@ -184,21 +190,33 @@ fn imported(args: &ImportArgs) -> Result<StoredKey> {
         return StoredKey::open(&bytes, password.as_ref().map(|password| password.as_str())).context(shown);
     }
     if let Some(seed) = &args.seed {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(seed.strip_prefix("0x").unwrap_or(seed), &mut bytes)
+        let digits = seed.split('/').next().unwrap_or_default();
+        let mut bytes = zeroize::Zeroizing::new([0; 32]);
+        hex::decode_to_slice(digits.strip_prefix("0x").unwrap_or(digits), bytes.as_mut_slice())
             .map_err(|_| anyhow::anyhow!("the seed is not 0x and 64 hex digits"))?;
-        return Ok(StoredKey::from_seed(bytes));
+        let derived = seed
+            .contains('/')
+            .then(|| zeroize::Zeroizing::new(format!("0x{}", seed.trim_start_matches("0x"))));
+        return match derived {
+            Some(uri) => Ok(StoredKey::from_uri(&uri)?),
+            None => Ok(StoredKey::from_seed(*bytes)),
+        };
     }
     let phrase = match &args.phrase {
         Some(phrase) => phrase.clone().into(),
         None => prompt::secret("BIP-39 phrase")?,
     };
-    Ok(StoredKey::from_phrase(phrase.trim())?)
+    Ok(StoredKey::from_uri(phrase.trim())?)
 }
 
 fn list(args: &ListArgs) -> Result<()> {
     let root = args.wallet.root()?;
-    for name in names_in(&root)? {
+    let names = names_in(&root)?;
+    if names.is_empty() {
+        writeln!(std::io::stderr(), "no wallets in {}: make one with `acumen keys new`", root.display())?;
+    }
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+    for name in names {
         let options =
             WalletOptions { path: Some(root.clone()), name: name.clone(), ..WalletOptions::default() };
         let Ok(wallet) = options.open() else { continue };
@@ -208,7 +226,7 @@ fn list(args: &ListArgs) -> Result<()> {
             output::json_line(&json!({ "name": name, "coldkey": coldkey, "hotkeys": hotkeys }))?;
         } else {
             let coldkey = coldkey.unwrap_or_else(|| "no coldkey".to_owned());
-            output::line(format_args!("{name}  {coldkey}  hotkeys: {}", hotkeys.join(", ")))?;
+            output::line(format_args!("{name:width$}  {coldkey:48}  hotkeys: {}", hotkeys.join(", ")))?;
         }
     }
     Ok(())

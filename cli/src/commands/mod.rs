@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod amounts;
 pub(crate) mod bench;
 pub(crate) mod chain;
+pub(crate) mod completions;
 pub(crate) mod consensus;
 pub(crate) mod doctor;
 pub(crate) mod eval;
@@ -14,6 +15,7 @@ pub(crate) mod roles;
 pub(crate) mod sim;
 pub(crate) mod tx;
 pub(crate) mod verify;
+pub(crate) mod when;
 
 use std::process::ExitCode;
 
@@ -57,6 +59,7 @@ pub(crate) fn run(args: Acumen) -> Result<ExitCode> {
         Command::Sim(command) => sim::run(&command)?,
         Command::Bench(command) => block_on(bench::run(command))?,
         Command::Doctor(args) => return doctor::run(&args),
+        Command::Completions(args) => completions::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,8 +7,9 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::amounts::{nacu, share};
+use super::amounts::{column, nacu, share};
 use super::chain::{ChainOptions, ReadOptions, proof_line, verified};
+use super::when::utc;
 use crate::output;
 
 /// Shows the neurons of a track. Example: acumen metagraph --track 0 --json
@@ -68,14 +69,14 @@ pub(crate) async fn metagraph(args: MetagraphArgs) -> Result<()> {
     }
     output::line(format_args!("track {} ({}), epoch {}", args.track, graph.info.name, graph.epoch))?;
     output::line(
-        "  uid  hotkey                                            stake ACU    incentive  dividend  consensus  permit  serves",
+        "  uid  hotkey                                                     stake ACU  incentive  dividend  consensus  permit  serves",
     )?;
     for neuron in &graph.neurons {
         output::line(format_args!(
-            "{:>5}  {}  {:>12}  {:>9.4}  {:>8.4}  {:>9.4}  {:>6}  {}",
+            "{:>5}  {}  {:>18}  {:>9.4}  {:>8.4}  {:>9.4}  {:>6}  {}",
             neuron.uid,
             neuron.hotkey,
-            neuron.stake.to_acu_string().trim_end_matches(" ACU"),
+            column(neuron.stake),
             share(neuron.incentive),
             share(neuron.dividend),
             share(neuron.consensus),
@@ -125,17 +126,17 @@ pub(crate) async fn emission(args: EmissionArgs) -> Result<()> {
         record.epoch, record.track, record.height
     ))?;
     output::line(
-        "  uid  hotkey                                            consensus  incentive  dividend  emission ACU",
+        "  uid  hotkey                                            consensus  incentive  dividend     emission ACU",
     )?;
     for row in rows(&record) {
         output::line(format_args!(
-            "{:>5}  {}  {:>9.4}  {:>9.4}  {:>8.4}  {}",
+            "{:>5}  {}  {:>9.4}  {:>9.4}  {:>8.4}  {:>15}",
             row.uid,
             row.hotkey,
             share(row.consensus),
             share(row.incentive),
             share(row.dividend),
-            row.emission.to_acu_string(),
+            column(row.emission),
         ))?;
     }
     output::line(format_args!(
@@ -247,9 +248,11 @@ pub(crate) async fn block(args: BlockArgs) -> Result<()> {
     }
     output::line(format_args!("block {}  {}", header.height, block.id))?;
     output::line(format_args!("parent {}\nstate  {}", header.parent, header.state_root))?;
-    output::line(format_args!("time   {} ms, {} events", header.time, block.events.len()))?;
-    for transaction in transactions {
-        output::line(format_args!("  {transaction}"))?;
+    output::line(format_args!("time   {}", utc(header.time)))?;
+    output::line(format_args!("{} transactions, {} events", transactions.len(), block.events.len()))?;
+    for signed in &block.transactions {
+        let (id, transaction) = (signed.id(), signed.unverified());
+        output::line(format_args!("  {id}  {:16} by {}", transaction.call.name(), transaction.sender))?;
     }
     output::line("its certificate, transactions and events are good")?;
     proof_line(&block.at())

@@ -2,15 +2,14 @@
 
 mod calls;
 mod parse;
+mod refusal;
+mod show;
 
-use acumen_chain_client::ChainClient;
+use acumen_chain_client::{ChainClient, ClientError};
 use acumen_protocol::{Call, Height, Keypair, Nacu, Transaction};
-use anyhow::{Context as _, Result, anyhow};
-use serde_json::{Value, json};
+use anyhow::{Context as _, Result, bail};
 
-use super::amounts::nacu;
-use super::chain::{ChainOptions, verified};
-use crate::output;
+use super::chain::ChainOptions;
 use crate::wallet::WalletOptions;
 use calls::CallArgs;
 
@@ -27,7 +26,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     chain: ChainOptions,
     /// Added to the fee, to stand before others in a full block
-    #[arg(long, global = true, default_value = "0", value_name = "ACU")]
+    #[arg(long, global = true, default_value = "0", value_name = "ACU", allow_negative_numbers = true)]
     tip: Nacu,
     /// Show what the transaction would do and cost, by proven state; send nothing
     #[arg(long, global = true)]
@@ -46,62 +45,37 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let call = args.call.into_call(&wallet, &client).await?;
     let name = call.name();
     if args.dry_run {
-        return print(&dry_run(&client, call, args.tip, &key).await?, args.json);
+        return dry_run(&client, call, args.tip, &key, args.json).await;
     }
-    let sent = client.submit_with_tip(call, args.tip, &key).await;
-    let sent = sent.map_err(|error| anyhow!("{name} was refused: {error}"))?;
+    let sent = match client.submit_with_tip(call.clone(), args.tip, &key).await {
+        Ok(sent) => sent,
+        Err(ClientError::Rejected(reason)) => {
+            bail!("{name} was refused: {}", refusal::explain(&client, &call, &reason).await)
+        }
+        Err(error) => bail!("{name} was not sent: {error}"),
+    };
     let included = client.wait_included(&sent).await.with_context(|| format!("{name} {sent}"))?;
-    print(
-        &json!({
-            "call": name,
-            "id": sent.to_string(),
-            "fee": nacu(included.fee),
-            "verified": verified(&included.at),
-        }),
-        args.json,
-    )
+    // That it is final is known already; what it did is told as far as the node still tells it.
+    let events = client.transaction_events(sent.id).await.map(|found| found.value).unwrap_or_default();
+    show::sent(name, &sent, &included, &events, args.json)
 }
 
 /// What the transaction would do, by the ledger's own code on proven state. A refusal is an error with its reason.
-async fn dry_run(client: &ChainClient, call: Call, tip: Nacu, key: &Keypair) -> Result<Value> {
+async fn dry_run(client: &ChainClient, call: Call, tip: Nacu, key: &Keypair, json: bool) -> Result<()> {
     let account = client.account(key.account()).await?;
     let valid_until = Height::new(account.at.height.get().saturating_add(DRY_RUN_BLOCKS));
     let (sender, nonce) = (key.account(), account.value.nonce);
-    let (name, genesis) = (call.name(), client.genesis_hash());
+    let genesis = client.genesis_hash();
     let signed = Transaction { genesis, sender, nonce, valid_until, tip, call }.sign(key);
     let tried = client.dry_run(&signed).await?;
-    let would = tried.value.map_err(|reason| anyhow!("{name} would be refused: {reason}"))?;
-    let events: Vec<String> = would.events.iter().map(ToString::to_string).collect();
-    Ok(json!({
-        "call": name,
-        "sender": sender.to_string(),
-        "nonce": nonce.get(),
-        "valid_until": valid_until.get(),
-        "fee": nacu(would.fee),
-        "payer": would.payer.to_string(),
-        "free_before": nacu(would.before),
-        "free_after": nacu(would.after),
-        "events": events,
-        "transaction": format!("0x{}", hex::encode(signed.to_bytes())),
-        "sent": false,
-        "verified": verified(&tried.at),
-    }))
-}
-
-/// Fields that are amounts, which people read in ACU.
-const AMOUNTS: [&str; 3] = ["fee", "free_before", "free_after"];
-
-fn print(result: &Value, json: bool) -> Result<()> {
-    if json {
-        return output::json_line(result);
+    match tried.value {
+        Ok(would) => show::tried(&signed, &would, &tried.at, json),
+        Err(reason) => {
+            let call = &signed.unverified().call;
+            let reason = refusal::explain(client, call, &reason).await;
+            bail!("{} would be refused: {reason}", call.name())
+        }
     }
-    for (name, value) in result.as_object().into_iter().flatten() {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let amount = AMOUNTS.contains(&name.as_str()).then(|| text.parse().ok().map(Nacu::new)).flatten();
-        let text = amount.map_or(text, Nacu::to_acu_string);
-        output::line(format_args!("{name:12} {text}"))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

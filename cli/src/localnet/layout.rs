@@ -43,6 +43,7 @@ impl Layout {
         let shown = args.dir.display().to_string();
         fs::create_dir_all(&args.dir).with_context(|| format!("cannot create {shown}"))?;
         let dir = fs::canonicalize(&args.dir).with_context(|| format!("cannot open {shown}"))?;
+        refuse_foreign(&dir)?;
         let lock = File::create(dir.join("lock")).with_context(|| format!("cannot write to {shown}"))?;
         if lock.try_lock().is_err() {
             bail!("another localnet runs in {shown}: end it, or choose another folder with --dir");
@@ -62,11 +63,18 @@ impl Layout {
     }
 }
 
-fn create(args: &Args, dir: &Path) -> Result<Plan> {
-    let stray = fs::read_dir(dir)?.filter_map(Result::ok).any(|entry| entry.file_name() != "lock");
-    if stray {
-        bail!("{} is not empty and no localnet's folder: choose another with --dir", dir.display());
+/// Refuses a folder with things in it that no localnet has put there, before anything is written to it.
+fn refuse_foreign(dir: &Path) -> Result<()> {
+    let shown = dir.display();
+    let mut entries = fs::read_dir(dir).with_context(|| format!("cannot read {shown}"))?;
+    let stray = entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != "lock"));
+    if stray && !dir.join("plan.json").exists() {
+        bail!("{shown} is not empty and no localnet's folder: choose another with --dir");
     }
+    Ok(())
+}
+
+fn create(args: &Args, dir: &Path) -> Result<Plan> {
     let plan = Plan::new(args)?;
     held_out::write(&dir.join("held-out"))?;
     write(&dir.join("genesis.json"), genesis(&plan)?.to_json()?.as_bytes())?;

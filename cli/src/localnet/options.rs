@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use crate::args::Usage;
 
 /// Run a whole subnet on this machine.
 #[derive(clap::Args, Debug)]
@@ -12,10 +12,10 @@ pub(crate) struct Args {
     /// fetches) or a TOML file with a `[[miner]]` table for each
     #[arg(long, default_value = "tiny", value_name = "tiny|smollm2|FILE.toml")]
     pub(crate) miners: String,
-    /// Chain nodes that decide blocks together: of four, one may fail (a new folder only)
+    /// Chain nodes that decide blocks together, 1 to 16: of four, one may fail (a new folder only)
     #[arg(long, default_value_t = 4)]
     pub(crate) nodes: usize,
-    /// Validators
+    /// Validators that ask and score, 1 to 16 (a new folder only)
     #[arg(long, default_value_t = 3)]
     pub(crate) validators: usize,
     /// Stop after this many epochs [default: run until Ctrl-C]
@@ -63,27 +63,29 @@ impl Args {
     }
 
     /// Refuses what cannot work, before anything is written.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<(), Usage> {
+        let refuse = |reason: String| Err(Usage(reason));
         if self.nodes == 0 || self.nodes > MAX_VALIDATORS {
-            bail!(
-                "--nodes {}: between 1 and {MAX_VALIDATORS} are possible; of four, one may fail",
-                self.nodes
-            );
+            let nodes = self.nodes;
+            return refuse(format!(
+                "--nodes {nodes}: between 1 and {MAX_VALIDATORS} are possible; of four, one may fail"
+            ));
         }
         if self.validators == 0 || self.validators > MAX_VALIDATORS {
-            bail!("--validators {}: between 1 and {MAX_VALIDATORS} are possible", self.validators);
+            let validators = self.validators;
+            return refuse(format!("--validators {validators}: between 1 and {MAX_VALIDATORS} are possible"));
         }
         if self.epochs == Some(0) {
-            bail!("--epochs 0: at least one epoch, or leave it out to run until Ctrl-C");
+            return refuse("--epochs 0: at least one epoch, or leave it out to run until Ctrl-C".to_owned());
         }
         if self.tempo < 5 {
-            bail!(
-                "--tempo {}: at least 5 blocks, so that weights can be revealed and committed in an epoch",
-                self.tempo
-            );
+            let tempo = self.tempo;
+            return refuse(format!(
+                "--tempo {tempo}: at least 5 blocks, so that weights can be revealed and committed in an epoch"
+            ));
         }
         if self.block_time() < 100 {
-            bail!("--block-time {}: at least 100 ms", self.block_time());
+            return refuse(format!("--block-time {}: at least 100 ms", self.block_time()));
         }
         Ok(())
     }

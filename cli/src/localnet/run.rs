@@ -1,5 +1,6 @@
 //! The life of a localnet: open the folder, start the children, register, report, end.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -8,6 +9,7 @@ use anyhow::Result;
 use tokio::sync::mpsc;
 
 use super::layout::Layout;
+use super::plan::Role;
 use super::report::EpochReport;
 use super::supervisor::{Notice, Policy, Supervisor, log_path};
 use super::watch::Watch;
@@ -17,11 +19,19 @@ use crate::{output, runtime};
 /// Notices that may wait to be shown; a keeper waits when there are more.
 const NOTICES: usize = 64;
 
+/// To stderr, where `eprintln!` would panic once the terminal has gone: the children have to be ended first.
+macro_rules! tell {
+    ($($text:tt)*) => {{
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
 /// Runs a localnet until Ctrl-C, SIGTERM or the last wanted epoch.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     args.check()?;
     let layout = Layout::open(&args)?;
     let shutdown = runtime::shutdown_signal()?;
+    runtime::cancel_at_hangup(shutdown.clone())?;
     introduce(&layout);
     let (sender, notices) = mpsc::channel(NOTICES);
     let policy = Policy { dir: layout.dir.clone(), restart: !args.no_restart };
@@ -32,7 +42,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         outcome = report(&args, &layout) => outcome,
         () = shutdown.cancelled() => Ok(()),
     };
-    eprintln!(
+    tell!(
         "ending {} processes; the chain can be resumed in {}",
         layout.plan.processes.len(),
         layout.dir.display()
@@ -46,16 +56,21 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 /// Says on stderr what runs and where: stdout belongs to the epochs.
 fn introduce(layout: &Layout) {
     let verb = if layout.resumed { "resuming" } else { "starting" };
-    eprintln!("{verb} the localnet in {}", layout.dir.display());
+    tell!("{verb} the localnet in {}", layout.dir.display());
     for process in &layout.plan.processes {
         let log = log_path(&layout.dir, &process.name);
-        eprintln!("  {:18} {:24} log {}", process.name, process.url(), log.display());
+        tell!("  {:18} {:24} log {}", process.name, process.url(), log.display());
+    }
+    let funded = layout.plan.of(Role::Validator).next().map(|process| layout.dir.join(&process.name));
+    if let Some(folder) = funded {
+        let wallets = folder.join("wallets");
+        tell!("  ACU to try things with: --wallet.path {} --wallet.name localnet", wallets.display());
     }
 }
 
 async fn print_notices(mut notices: mpsc::Receiver<Notice>) {
     while let Some(Notice(text)) = notices.recv().await {
-        eprintln!("! {text}");
+        tell!("! {text}");
     }
 }
 
@@ -64,10 +79,7 @@ async fn report(args: &Args, layout: &Layout) -> Result<()> {
     let client = bootstrap::connect(plan).await?;
     let from = client.status().await?.tip.height.next().unwrap_or(Height::ZERO);
     let sent = bootstrap::bootstrap(&client, plan).await?;
-    eprintln!(
-        "registered and staked with {sent} transactions; an epoch takes about {} s",
-        epoch_seconds(layout)
-    );
+    tell!("registered and staked with {sent} transactions; an epoch takes about {} s", epoch_seconds(layout));
     let mut watch = Watch::new(&client, plan, from, since);
     let mut seen = 0;
     loop {
@@ -96,5 +108,6 @@ fn summarize(args: &Args, layout: &Layout, last: &EpochReport, epochs: u64) -> R
     if args.json {
         return output::json_line(&last.summary(&layout.plan, epochs));
     }
-    output::line(format_args!("{epochs} epochs, issuance {}", last.record.issuance.to_acu_string()))
+    let unit = if epochs == 1 { "epoch" } else { "epochs" };
+    output::line(format_args!("{epochs} {unit}, issuance {}", last.record.issuance.to_acu_string()))
 }

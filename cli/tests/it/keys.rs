@@ -23,6 +23,36 @@ fn a_wallet_is_made_shown_and_signs() {
     assert_eq!(verify("hullo").status.code(), Some(1));
 }
 
+/// Addresses of subkey for the development phrase, hard, soft and with a password; `//Alice` is everybody's.
+#[test]
+fn a_derived_key_is_imported_as_subkey_derives_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let words = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";
+    let imported = |option: &str, secret: &str| {
+        let import = ["keys", "import", "--as", "hotkey", "--overwrite", "--json", "--wallet.path", path];
+        let output = run(&[import.as_slice(), &[option, secret]].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+        let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+        // The keyfile alone has to restore the key.
+        let signed = run(&["keys", "sign", "--message", "m", "--wallet.path", path]);
+        let address = json["address"].as_str().unwrap().to_owned();
+        let signature = stdout(&signed).trim().to_owned();
+        let verify =
+            run(&["keys", "verify", "--address", &address, "--message", "m", "--signature", &signature]);
+        assert!(verify.status.success(), "{}", stdout(&verify));
+        address
+    };
+    let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+    assert_eq!(imported("--phrase", "//Alice"), alice);
+    assert_eq!(imported("--phrase", &format!("{words}//Alice")), alice);
+    let seed = "0xfac7959dbfe72f052e5a0c3c8d6530f202b02fd8f9f5ca3580ec8deb7797479e";
+    assert_eq!(imported("--seed", &format!("{seed}//Alice")), alice);
+    assert_eq!(imported("--seed", seed), imported("--phrase", words));
+    assert_ne!(imported("--phrase", &format!("{words}///secret")), imported("--phrase", words));
+    assert_ne!(imported("--phrase", &format!("{words}/soft")), imported("--phrase", words));
+}
+
 #[test]
 fn an_existing_key_is_never_overwritten_by_accident() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
 //! The binary as its users meet it: real processes, real files, exit codes and messages.
 
+mod configs;
 mod keys;
 mod localnet;
 mod refusals;

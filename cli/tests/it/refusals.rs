@@ -25,6 +25,8 @@ fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> String {
 fn wrong_usage_exits_with_2() {
     refused(&["no-such-command"], 2, &["no-such-command"]);
     refused(&["metagraph", "--track", "x"], 2, &["--track"]);
+    let to = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+    refused(&["tx", "transfer", "--to", to, "--amount", "-1"], 2, &["`-1` is no amount", "1.5"]);
     refused(&["model", "logits", "--model", "m"], 2, &["--prompt"]);
 }
 
@@ -52,7 +54,7 @@ fn a_file_or_a_hotkey_that_a_configuration_names_in_vain_is_found() {
     let config = write(folder.path(), "miner.toml", text);
     let check = ["miner", "check-config", "--config", &config];
     refused(&check, 1, &["miner.toml", "`model.path`", "gone.ngram"]);
-    write(folder.path(), "gone.ngram", "here");
+    std::fs::copy(repository("models/checkpoints/bytes.ngram"), folder.path().join("gone.ngram")).unwrap();
     refused(&check, 1, &["[wallet]", "acumen keys new"]);
     let wallet = format!("{wallets}/w");
     assert!(run(&["keys", "new", "--only", "hotkey", "--wallet.path", &wallet]).status.success());
@@ -101,7 +103,9 @@ fn options_of_a_transaction_may_follow_its_call() {
 
 #[test]
 fn a_chain_out_of_reach_says_which_option_to_use() {
-    refused(&["metagraph", "--node", "http://127.0.0.1:1"], 1, &["http://127.0.0.1:1", "--node"]);
+    let node = ["metagraph", "--node", "http://127.0.0.1:1"];
+    refused(&node, 1, &["http://127.0.0.1:1", "--node", "acumen localnet"]);
+    refused(&["metagraph", "--node", "127.0.0.1:1"], 1, &["write http://HOST:PORT"]);
 }
 
 #[test]
@@ -109,12 +113,12 @@ fn a_localnet_that_cannot_work_is_refused_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("net");
     let path = dir.to_str().unwrap();
-    refused(&["localnet", "--nodes", "99", "--dir", path], 1, &["--nodes 99"]);
-    refused(&["localnet", "--epochs", "0", "--dir", path], 1, &["--epochs 0"]);
+    refused(&["localnet", "--nodes", "99", "--dir", path], 2, &["--nodes 99"]);
+    refused(&["localnet", "--epochs", "0", "--dir", path], 2, &["--epochs 0"]);
     assert!(!dir.exists());
     let stray = write(folder.path(), "stray", "x");
     refused(&["localnet", "--dir", folder.path().to_str().unwrap()], 1, &["not empty"]);
-    assert!(Path::new(&stray).exists());
+    assert!(Path::new(&stray).exists() && !folder.path().join("lock").exists());
     let miners = write(folder.path(), "miners.toml", "[[miner]]\nname = \"a\"\nmodel = \"nowhere.pt\"\n");
     refused(&["localnet", "--miners", &miners, "--dir", path], 1, &["nowhere.pt"]);
 }

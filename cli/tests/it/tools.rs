@@ -97,6 +97,14 @@ fn logits_are_one_line_per_position_best_first() {
 }
 
 #[test]
+fn shells_get_their_completions() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = stdout(&run(&["completions", shell]));
+        assert!(script.contains("check-config") && script.contains("wallet.name"), "{shell}");
+    }
+}
+
+#[test]
 fn a_shipped_scenario_runs_by_name() {
     let listed = stdout(&run(&["sim", "list"]));
     assert!(listed.contains("exact-clone"), "{listed}");
