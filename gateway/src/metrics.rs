@@ -104,13 +104,11 @@ impl Metrics {
     }
 
     /// The text for Prometheus.
-    #[must_use]
-    pub fn render(&self) -> String {
+    ///
+    /// # Errors
+    /// Never in practice: writing to a string cannot fail.
+    pub fn render(&self) -> Result<String, std::fmt::Error> {
         let mut out = String::new();
-        match text::encode(&mut out, &self.registry) {
-            Ok(()) => out,
-            // Writing to a string cannot fail; a failed scrape is better than a panic.
-            Err(std::fmt::Error) => String::new(),
-        }
+        text::encode(&mut out, &self.registry).map(|()| out)
     }
 }

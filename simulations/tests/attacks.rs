@@ -47,6 +47,21 @@ fn a_clone_earns_nothing_and_costs_nobody_anything() {
 }
 
 #[test]
+fn a_disguised_copy_is_paid_until_it_is_known_to_add_nothing() {
+    let mut scenario = scenario("near-clones", 26);
+    // 512 tokens per epoch: six epochs show what a miner adds.
+    (scenario.world.documents, scenario.world.recheck_epochs) = (32, 2);
+    scenario.miners.truncate(8);
+    scenario.miners[5..].iter_mut().for_each(|copy| copy.joins = 2);
+    let result = play(&scenario);
+    assert!(incentive(&result, "copy, noise 1.0", 6) > 0.05, "noise hides it from the distance");
+    assert_eq!(incentive(&result, "copy, noise 1.0", 26), 0.0);
+    assert!(incentive(&result, "strong", 26) > incentive(&result, "strong", 6));
+    scenario.world.least_added = 0.0;
+    assert!(incentive(&play(&scenario), "copy, noise 1.0", 26) > 0.05, "0 asks nobody");
+}
+
+#[test]
 fn a_dead_miner_is_gone_after_two_epochs() {
     let mut scenario = scenario("dying-miner", 14);
     scenario.miners[0].dies = Some(10);

@@ -12,7 +12,7 @@ use crate::behaviour::Claim;
 use crate::{Behaviour, NGram, Seen};
 
 /// Mass that an overclaiming miner reports.
-const TOO_MUCH: f64 = 1.5;
+const TOO_MUCH: f64 = 1.2;
 
 /// Counts a stream as open while it lives.
 #[derive(Debug)]

@@ -5,7 +5,6 @@ pub(crate) mod chain;
 pub(crate) mod cycle;
 pub(crate) mod evaluate;
 pub(crate) mod held_out;
-pub(crate) mod http;
 pub(crate) mod metrics;
 pub(crate) mod reports;
 pub(crate) mod server;

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use acumen_proto::validation_v1::validation_server::ValidationServer;
 use acumen_protocol::Keypair;
+use acumen_serving::{ended, reflection, serve_pages};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tonic::server::NamedService;
 use tonic::transport::server::TcpIncoming;
 
 use super::chain::{Chain, Nodes};
@@ -20,7 +22,7 @@ use super::evaluate::Manner;
 use super::metrics::Metrics;
 use super::reports::Reports;
 use super::store::Store;
-use super::{held_out, http};
+use super::held_out;
 use crate::core::hotkey::Hotkey;
 use crate::core::reference::Reference;
 use crate::core::windows::Text;
@@ -81,8 +83,7 @@ impl Validator {
         let state = self.store.load(hotkey, chain.genesis())?;
         let (address, metrics_address) = (self.address(), self.metrics_address());
         let reports = Reports::open(self.store.reports());
-        let (metrics, registry) = Metrics::new();
-        let metrics = Arc::new(metrics);
+        let metrics = Arc::new(Metrics::new());
         let all: Vec<u8> = self.texts.iter().flat_map(|text| text.bytes.iter().copied()).collect();
         let cycle = Cycle {
             chain,
@@ -106,13 +107,15 @@ impl Validator {
         };
         let stop = CancellationToken::new();
         let mut grpc = AbortOnDropHandle::new(tokio::spawn(serve_grpc(self.listener, reports, stop.clone())));
-        let pages = pages(self.metrics_listener, registry, metrics, stop.clone());
+        let pages = serve_pages(self.metrics_listener, metrics, stop.clone());
         let mut pages = AbortOnDropHandle::new(tokio::spawn(pages));
         let result = tokio::select! {
             result = Box::pin(cycle.run()) => result,
             () = shutdown.cancelled() => Ok(()),
-            ended = &mut grpc => Err(failed(address, ended)),
-            ended = &mut pages => Err(failed(metrics_address.unwrap_or(address), ended)),
+            result = &mut grpc => Err(Error::Serve { address, reason: ended(result) }),
+            result = &mut pages => {
+                Err(Error::Serve { address: metrics_address.unwrap_or(address), reason: ended(result) })
+            }
         };
         stop.cancel();
         if !grpc.is_finished() {
@@ -124,48 +127,21 @@ impl Validator {
 }
 
 async fn serve_grpc(listener: TcpListener, reports: Reports, stop: CancellationToken) -> Result<(), String> {
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(acumen_proto::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(|error| error.to_string())?;
+    let reflection = reflection(&[<ValidationServer<Reports> as NamedService>::NAME])?;
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<ValidationServer<Reports>>().await;
     tonic::transport::Server::builder()
         .max_concurrent_streams(Some(MAX_STREAMS))
         .add_service(ValidationServer::new(reports))
         .add_service(health)
-        .add_service(reflection)
+        .add_service(reflection.v1)
+        .add_service(reflection.v1alpha)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             stop.cancelled_owned(),
         )
         .await
         .map_err(|error| error.to_string())
-}
-
-async fn pages(
-    listener: Option<TcpListener>,
-    registry: prometheus_client::registry::Registry,
-    metrics: Arc<Metrics>,
-    stop: CancellationToken,
-) -> Result<(), String> {
-    match listener {
-        Some(listener) => http::serve(listener, registry, metrics, stop).await,
-        None => {
-            stop.cancelled().await;
-            Ok(())
-        }
-    }
-}
-
-fn failed(address: SocketAddr, ended: Result<Result<(), String>, tokio::task::JoinError>) -> Error {
-    let reason = match ended {
-        Ok(Ok(())) => "it ended by itself".to_owned(),
-        Ok(Err(reason)) => reason,
-        Err(error) => error.to_string(),
-    };
-    Error::Serve { address, reason }
 }
 
 async fn bind(address: SocketAddr, field: &'static str) -> Result<TcpListener, Error> {

@@ -68,6 +68,7 @@ pub(super) const CRATES: &[Crate] = &[
     adapter("acumen-chain-network", &[]),
     adapter("acumen-miner-client", &["acumen-proto"]),
     adapter("acumen-miner-testing", &["acumen-proto"]),
+    adapter("acumen-serving", &["acumen-proto"]),
     shell("acumen-chain-node"),
     shell("acumen-miner"),
     shell("acumen-validator"),
