@@ -99,8 +99,17 @@ const CONNECTIONS_PER_IP: usize = 64;
 /// Heights whose votes are kept while this node is behind; what is older comes by catching up.
 const HEIGHTS_BUFFERED: usize = 32;
 
+/// How soon an address may connect again after one of its connections has ended. The engine's own half a minute would
+/// keep away whoever was frozen or cut off for ten seconds, if its peers do not know it by the address that it comes
+/// from. It is not nothing, so that connecting in a loop costs the one who does it more than the one who hears it.
+const RECONNECT: Duration = Duration::from_millis(200);
+
+/// How often a peer is dialled before it is left alone: once, since the engine dials named peers anew every second, but
+/// not during the growing pauses between repetitions.
+const REDIALS: usize = 0;
+
 /// How often nodes tell each other how far they are. One that is stuck learns it from this.
-const STATUS_INTERVAL: Duration = Duration::from_secs(1);
+const STATUS_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How long an answer to catch up with may take.
 const SYNC_PATIENCE: Duration = Duration::from_secs(5);
@@ -140,6 +149,8 @@ impl EngineConfig {
                 network.peers.iter().map(|peer| address(peer)).collect::<Result<_, _>>()?;
         }
         p2p.discovery.max_connections_per_ip = CONNECTIONS_PER_IP;
+        p2p.discovery.ip_throttle_duration = RECONNECT;
+        p2p.discovery.dial_max_retries = REDIALS;
         let consensus = ConsensusConfig {
             p2p,
             value_payload: ValuePayload::ProposalAndParts,

@@ -128,10 +128,14 @@ impl<A: Application> Driver<A> {
         At(self.now.tip.0.saturating_add(1))
     }
 
+    /// True if the next height is decided already, and only this node does not know how.
+    fn behind(&self) -> bool {
+        self.parts.ahead_of(self.next(), &self.set)
+    }
+
     /// The next height's set and pace. A node that is behind does not wait: it would stay behind.
     fn params(&self) -> HeightParams<Chain> {
-        let behind = self.parts.ahead_of(self.next(), &self.set);
-        let pace = if behind { Duration::ZERO } else { self.block_time };
+        let pace = if self.behind() { Duration::ZERO } else { self.block_time };
         HeightParams::new(self.set.clone(), self.timeouts, Some(pace))
     }
 

@@ -14,6 +14,9 @@ pub struct Names {
     pub kademlia: StreamProtocol,
     /// Gossip topic of transactions: SCALE of a signed transaction, one a message.
     pub transactions: String,
+    /// Gossip topic of those that still wait after a while: the time in milliseconds (u64, little endian), which makes
+    /// it another message, then the same.
+    pub waiting: String,
 }
 
 /// What every chain's identify name begins with.
@@ -34,6 +37,7 @@ impl Names {
             // Begins with a slash, which is all that is asked of a name.
             kademlia: kademlia.unwrap_or(StreamProtocol::new("/acumen/kad/1")),
             transactions: format!("acumen/{chain}/transactions/1"),
+            waiting: format!("acumen/{chain}/waiting/1"),
         }
     }
 
@@ -55,6 +59,7 @@ mod tests {
         assert_ne!(a.gossip, b.gossip);
         assert_ne!(a.kademlia, b.kademlia);
         assert_ne!(a.transactions, b.transactions);
+        assert_ne!(a.waiting, b.waiting);
         assert!(a.kademlia.to_string().contains(&"01".repeat(32)));
         assert_eq!(Names::genesis_of(&a.identify), Some(Hash([1; 32])));
         assert_eq!(Names::genesis_of("/ipfs/1.0.0"), None);

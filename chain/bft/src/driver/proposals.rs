@@ -48,8 +48,8 @@ impl<A: Application> Driver<A> {
         reply: Reply<LocallyProposedValue<Chain>>,
     ) -> Outcome<(), A> {
         let key = self.hand.as_ref().map(|hand| hand.key.public());
-        let (Some(proposer), true) = (key, height == self.next()) else {
-            // Not this node's turn after all; the round will end without it.
+        let (Some(proposer), true) = (key, height == self.next() && !self.behind()) else {
+            // Not this node's turn after all, or nobody waits for it any more; the round will end without it.
             return Ok(());
         };
         let number = round.as_u32().unwrap_or(0);

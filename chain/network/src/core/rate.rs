@@ -19,6 +19,12 @@ impl Bucket {
         Self { per_second, capacity, level: capacity, at_ms: now_ms }
     }
 
+    /// True if as much has gathered as may: whoever it is for has not been heard for a while.
+    #[must_use]
+    pub fn is_full(mut self, now_ms: u64) -> bool {
+        self.take(0, now_ms) && self.level == self.capacity
+    }
+
     /// Takes `amount` if that much is there. What does not pass costs nothing.
     pub fn take(&mut self, amount: u64, now_ms: u64) -> bool {
         let passed = now_ms.saturating_sub(self.at_ms);

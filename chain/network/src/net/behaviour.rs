@@ -107,16 +107,18 @@ fn gossip(names: &Names) -> Result<gossipsub::Behaviour, NetworkError> {
         .map_err(|error| failed(error.to_string()))?;
     let mut gossip = gossipsub::Behaviour::new(MessageAuthenticity::Anonymous, config)
         .map_err(|reason| failed(reason.to_owned()))?;
-    let topic = IdentTopic::new(names.transactions.clone());
-    let (params, thresholds) = scores(&topic);
+    let topics = [&names.transactions, &names.waiting].map(IdentTopic::new);
+    let (params, thresholds) = scores(&topics);
     gossip.with_peer_score(params, thresholds).map_err(failed)?;
-    gossip.subscribe(&topic).map_err(|error| failed(error.to_string()))?;
+    for topic in &topics {
+        gossip.subscribe(topic).map_err(|error| failed(error.to_string()))?;
+    }
     Ok(gossip)
 }
 
 /// Gossipsub's own scores: our reputation is its application score, and at the ban it has stopped listening anyway.
 /// Deliveries are not demanded: a quiet chain is no offence.
-fn scores(topic: &IdentTopic) -> (PeerScoreParams, PeerScoreThresholds) {
+fn scores(topics: &[IdentTopic]) -> (PeerScoreParams, PeerScoreThresholds) {
     let transactions = TopicScoreParams {
         topic_weight: 1.0,
         mesh_message_deliveries_weight: 0.0,
@@ -125,7 +127,7 @@ fn scores(topic: &IdentTopic) -> (PeerScoreParams, PeerScoreThresholds) {
         ..TopicScoreParams::default()
     };
     let params = PeerScoreParams {
-        topics: [(topic.hash(), transactions)].into(),
+        topics: topics.iter().map(|topic| (topic.hash(), transactions.clone())).collect(),
         app_specific_weight: 1.0,
         // Counted by the gate, for inbound connections.
         ip_colocation_factor_weight: 0.0,

@@ -65,6 +65,8 @@ pub struct Stats {
     pub received: AtomicU64,
     /// Own messages sent.
     pub published: AtomicU64,
+    /// Transactions that still wait, sent once more.
+    pub reminded: AtomicU64,
     /// Messages of others passed on.
     pub forwarded: AtomicU64,
     /// Messages that the node found invalid.
@@ -90,11 +92,12 @@ impl Stats {
 
     /// Names, meanings and values, for a metrics page.
     #[must_use]
-    pub fn values(&self) -> [(&'static str, &'static str, u64); 10] {
+    pub fn values(&self) -> [(&'static str, &'static str, u64); 11] {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         [
             ("received", "Messages from peers handed to the node", read(&self.received)),
             ("published", "Own messages sent", read(&self.published)),
+            ("reminded", "Transactions that still wait, sent once more", read(&self.reminded)),
             ("forwarded", "Messages of others passed on", read(&self.forwarded)),
             ("rejected", "Messages from peers that were invalid", read(&self.rejected)),
             ("over_rate", "Messages above a peer's rate", read(&self.over_rate)),
@@ -110,6 +113,7 @@ impl Stats {
 #[derive(Debug)]
 pub(crate) enum Command {
     Publish(Vec<u8>),
+    Remind(Vec<u8>),
     Report(Ticket, Verdict),
 }
 
@@ -140,7 +144,16 @@ impl NetworkHandle {
 
     /// Sends a transaction of this node to the peers, now or as soon as there are any. The same bytes are sent once.
     pub fn publish(&self, bytes: Vec<u8>) -> Result<(), PublishError> {
-        self.commands.try_send(Command::Publish(bytes)).map_err(|error| match error {
+        self.command(Command::Publish(bytes))
+    }
+
+    /// Sends a transaction that waits to the peers once more, for those that were not there before.
+    pub fn remind(&self, bytes: Vec<u8>) -> Result<(), PublishError> {
+        self.command(Command::Remind(bytes))
+    }
+
+    fn command(&self, command: Command) -> Result<(), PublishError> {
+        self.commands.try_send(command).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => PublishError::Busy,
             mpsc::error::TrySendError::Closed(_) => PublishError::Ended,
         })

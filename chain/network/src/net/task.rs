@@ -41,6 +41,8 @@ pub(super) struct Task {
     swarm: Swarm<Behaviour>,
     names: Names,
     topic: IdentTopic,
+    /// What still waits: see [`Names::waiting`].
+    waiting: IdentTopic,
     config: Config,
     peers: Peers,
     book: Book,
@@ -66,7 +68,7 @@ impl Task {
         (book, book_path): (Book, Option<PathBuf>),
         (incoming, state, stats): Links,
     ) -> Self {
-        let topic = IdentTopic::new(names.transactions.clone());
+        let (topic, waiting) = (IdentTopic::new(&names.transactions), IdentTopic::new(&names.waiting));
         let peers = Peers::new(&config);
         let (unsent, relays) = (VecDeque::new(), Vec::new());
         let started = Instant::now();
@@ -74,6 +76,7 @@ impl Task {
             swarm,
             names,
             topic,
+            waiting,
             config,
             peers,
             book,
@@ -145,6 +148,7 @@ impl Task {
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Publish(bytes) => self.publish(bytes),
+            Command::Remind(bytes) => self.remind(&bytes),
             Command::Report(ticket, verdict) => self.report(&ticket, verdict),
         }
     }
@@ -219,5 +223,9 @@ fn free(address: &Multiaddr) -> std::io::Result<()> {
 
 /// Seconds since the Unix epoch, for what outlives the process.
 fn wall_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    wall().as_secs()
+}
+
+fn wall() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

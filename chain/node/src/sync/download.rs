@@ -12,6 +12,9 @@ use super::source::{Source, Sources};
 /// Pieces asked of each node at a time: the next one is on its way while one is put to disk.
 const PER_SOURCE: usize = 2;
 
+/// How long to leave nodes alone that are busy.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// How often progress is told.
 const TELL: Duration = Duration::from_secs(5);
 
@@ -40,10 +43,15 @@ pub(super) async fn all(sources: &mut Sources, restore: &Arc<Restore>) -> Result
                 (source, prefix, answer)
             });
         }
+        let mut busy = false;
         while let Some(done) = asked.join_next().await {
             let (source, prefix, answer) =
                 done.map_err(|error| SyncError::Task { reason: error.to_string() })?;
+            busy |= matches!(answer, Err(Failure::Busy(_)));
             take(sources, restore, source, prefix, answer).await?;
+        }
+        if busy {
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }

@@ -48,6 +48,8 @@ pub enum SyncError {
 pub(crate) enum Failure {
     #[error("does not answer: {0}")]
     Unreachable(String),
+    #[error("is busy: {0}")]
+    Busy(String),
     #[error("does not keep the state at height {0}")]
     Pruned(Height),
     #[error("gave an answer that does not verify, do not use it: {0}")]

@@ -23,6 +23,9 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// Failures in a row after which a node that does not answer is passed over.
 const PATIENCE: u32 = 3;
 
+/// Times in a row that a node may say that it is busy: half a minute.
+const BUSY: u32 = 120;
+
 /// One node.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
@@ -75,6 +78,7 @@ impl Sources {
             Failure::Lying(reason) => {
                 tracing::error!(node = source.url, reason, "this node lies; asking it no more");
             }
+            Failure::Busy(_) if *failures < BUSY => return,
             Failure::Unreachable(reason) if *failures < PATIENCE => {
                 tracing::debug!(node = source.url, reason, "trying again");
                 return;
@@ -102,6 +106,7 @@ fn failure(status: &tonic::Status, height: Height) -> Failure {
     let reason = status.message().to_owned();
     match status.code() {
         Code::OutOfRange => Failure::Pruned(height),
+        Code::ResourceExhausted => Failure::Busy(reason),
         Code::NotFound | Code::InvalidArgument | Code::Unimplemented => Failure::Refused(reason),
         code => Failure::Unreachable(format!("{code:?}: {reason}")),
     }

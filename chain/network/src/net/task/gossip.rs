@@ -6,9 +6,12 @@ use std::sync::Arc;
 use libp2p::PeerId;
 use libp2p::gossipsub::{self, Event, MessageAcceptance, PublishError};
 
-use super::Task;
+use super::{Task, wall};
 use crate::core::reputation::{BAN_SECONDS, Deed};
 use crate::net::handle::{Incoming, Stats, Ticket, Verdict};
+
+/// What comes before the transaction in a message on [`crate::Names::waiting`].
+const STAMP_BYTES: usize = 8;
 
 /// Own messages kept while nobody can be sent them; beyond that the oldest goes.
 const MAX_UNSENT: usize = 1_024;
@@ -35,7 +38,11 @@ impl Task {
         }
     }
 
-    fn on_message(&mut self, ticket: Ticket, content: gossipsub::Message) {
+    fn on_message(&mut self, ticket: Ticket, mut content: gossipsub::Message) {
+        if content.topic == self.waiting.hash() {
+            // Without a stamp nothing is left, which is no transaction either.
+            content.data.drain(..STAMP_BYTES.min(content.data.len()));
+        }
         let now = self.now_ms();
         let from = ticket.from;
         if !self.peers.may_send(&from, content.data.len(), now) {
@@ -112,6 +119,16 @@ impl Task {
             // Somebody else was faster with the same transaction.
             Err(PublishError::Duplicate) => {}
             Err(error) => tracing::debug!(%error, "a transaction was not published"),
+        }
+    }
+
+    /// Sends a transaction that the network has had already, to peers that may not have been there.
+    pub(super) fn remind(&mut self, bytes: &[u8]) {
+        let stamp = u64::try_from(wall().as_millis()).unwrap_or(u64::MAX).to_le_bytes();
+        let message = [stamp.as_slice(), bytes].concat();
+        // Who is alone reminds nobody; the next round comes.
+        if self.swarm.behaviour_mut().gossip.publish(self.waiting.clone(), message).is_ok() {
+            Stats::add(&self.stats.reminded);
         }
     }
 
