@@ -26,6 +26,7 @@
 //! }
 //! ```
 
+mod batch;
 mod checkpoint;
 mod error;
 mod evidence;
@@ -148,6 +149,7 @@ impl LightClient {
         if header.height <= self.tip.height {
             return Ok(id);
         }
+        self.sets.use_newest();
         if header.next_validators_hash != self.sets.newest().hash() {
             let height = header.height;
             let next = signed.next_validators.as_ref().ok_or(LightError::NextSet { height })?;

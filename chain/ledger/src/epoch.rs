@@ -27,7 +27,10 @@ pub(crate) fn end(
     for ((id, track), budget) in tracks.iter().zip(budgets) {
         let mut record = payout::run(state, params, context, *id, track, budget)?;
         record.epoch = epoch;
-        state.put(&StateKey::Track(*id), &Track { last_epoch: Some(context.height), ..track.clone() });
+        // The price is brought up to date, so that working it out costs at most an epoch's blocks at any time after.
+        let (price, price_height) = (track.price_at(params, context.height), context.height);
+        let last_epoch = Some(context.height);
+        state.put(&StateKey::Track(*id), &Track { last_epoch, price, price_height, ..track.clone() });
         records.push(record);
     }
     close(state, params, supply, epoch, records)

@@ -114,6 +114,25 @@ fn registration_burns_the_price_which_then_rises_and_decays() {
     assert!(chain.view().supply().unwrap().burned.get() > decayed * 99 / 100, "the price is gone");
 }
 
+/// Its coldkey pays: whoever has stolen a hotkey must not be able to tip away what its owner has.
+#[test]
+fn l13_a_hotkey_cannot_tip_away_its_owners_balance() {
+    let mut chain = chain();
+    chain.run(1, register(11));
+    let tipped = |chain: &Chain, tip: u64| {
+        let call = chain.bind(11, 31);
+        let (genesis, sender, nonce) = (chain.genesis, account(11), Nonce::ZERO);
+        let (valid_until, tip) = (Height::new(99), Nacu::new(tip));
+        let transaction = Transaction { genesis, sender, nonce, valid_until, tip, call };
+        transaction.sign(&key(11)).verify(&chain.genesis).unwrap()
+    };
+    let most = fee_of(&short(), tipped(&chain, ACU).size()).get() * 10;
+    let refused = check(&chain.state, &chain.context(), &tipped(&chain, 5_000 * ACU), 0).unwrap();
+    assert!(matches!(refused, Err(Rejection::HotkeyTip { .. })), "{refused:?}");
+    assert!(execute_block(&chain.state, chain.context(), &[tipped(&chain, most + 1_000)]).is_err());
+    assert_eq!(chain.block(&[tipped(&chain, most - 1_000)]).outcomes[0].failure, None);
+}
+
 #[test]
 fn a_full_track_prunes_and_the_newcomer_inherits_nothing() {
     let params = Params { max_uids: 2, immunity_blocks: 1, min_non_immune: 0, ..short() };

@@ -3,9 +3,10 @@
 mod common;
 
 use acumen_chain_ledger::genesis::GenesisNeuron;
-use acumen_chain_ledger::{EpochRecord, Params, StateKey};
+use acumen_chain_ledger::{Changes, EpochRecord, Params, StateKey};
+use acumen_protocol::codec::Encode as _;
 use acumen_protocol::weights::Weights;
-use acumen_protocol::{Call, Epoch, Nacu, TrackId, Uid};
+use acumen_protocol::{Call, Epoch, Height, Nacu, TrackId, Uid};
 use common::{Chain, OWNER, account, acu, genesis, short};
 
 const TRACK: TrackId = TrackId::ZERO;
@@ -84,6 +85,37 @@ fn delegators_share_dividends_after_the_take() {
     assert!(worth(6).abs_diff(acu(3_000).get() + each) <= 1, "{} of {each}", worth(6));
     assert!(worth(1).abs_diff(acu(3_000).get() + each + take) <= 1);
     assert!(worth(1) + worth(6) <= pool.total_stake.get());
+}
+
+/// A vote may lower the limit below takes that were set, or announced, before.
+#[test]
+fn l55_a_take_above_a_lowered_limit_is_cut() {
+    let mut chain = subnet(short());
+    chain.done(1, Call::SetTake { hotkey: account(11), take: 9_000 });
+    let lower = Params { max_take: 500, default_take: 0, ..short() };
+    chain.state.apply(Changes::from([(StateKey::Params.to_bytes(), Some(lower.encode()))]));
+    chain.done(6, Call::Stake { hotkey: account(11), amount: acu(3_000) });
+    chain.blocks_to(4);
+    let paid = record(&chain, 1).unwrap().validator_emission[0].get();
+    let pool = chain.view().hotkey(account(11)).unwrap().unwrap();
+    let worth = pool.value_of(chain.view().stake(account(11), account(6)).unwrap().shares).get();
+    let each = (paid - paid * 500 / 65_535) / 2;
+    assert!(worth.abs_diff(acu(3_000).get() + each) <= 1, "{worth} of {each}");
+    assert_eq!(pool.take, 500);
+}
+
+/// Whoever fails to register, again and again, must not make everybody count through months of blocks.
+#[test]
+fn l20_the_price_is_at_most_an_epoch_old() {
+    let mut chain = subnet(short());
+    let register = |hotkey| Call::Register { track: TRACK, hotkey: account(hotkey), max_price: acu(9) };
+    chain.done(6, register(61));
+    let at_once = chain.view().track(TRACK).unwrap().unwrap();
+    chain.blocks_to(30);
+    let track = chain.view().track(TRACK).unwrap().unwrap();
+    assert_eq!(track.price_height, Height::new(28));
+    let later = Height::new(31);
+    assert_eq!(track.price_at(&short(), later), at_once.price_at(&short(), later), "the same price");
 }
 
 #[test]

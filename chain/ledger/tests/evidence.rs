@@ -229,7 +229,7 @@ fn l62_many_keys_of_one_hotkey_cost_one_slash() {
 }
 
 #[test]
-fn l67_a_report_that_convicts_costs_nothing_and_no_other() {
+fn l18_a_report_that_convicts_costs_nothing_and_no_other() {
     let mut chain = chain();
     let call = report(votes(&chain, 21, 5));
     let (poor, too) = (chain.sign(70, call.clone()), chain.sign(71, call.clone()));

@@ -11,7 +11,7 @@ use acumen_protocol::{Call, Endpoint, Hash, Height, Nacu, TrackId, Uid};
 use common::{Chain, account, acu, genesis, neuron, node_key};
 
 /// Change it only with a change of the ledger's rules, and say so in the change log.
-const ROOT: &str = "0xb4c5b02eb10f8dce7b1c55b13afa5e8b38e2880c7130d519968822cbd9224cc6";
+const ROOT: &str = "0x6f0a6210cc9b172c7c1458e85c3570f58085ad8c3d7db462ce6076fb2d630d1e";
 
 const TRACK: TrackId = TrackId::ZERO;
 const HOTKEYS: std::ops::RangeInclusive<u8> = 11..=42;

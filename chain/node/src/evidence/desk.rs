@@ -88,7 +88,8 @@ impl Desk {
 
 fn read(path: &Path, genesis: &Hash) -> Option<Equivocation> {
     let text = std::fs::read_to_string(path).ok()?;
-    let bytes = hex::decode(text.trim()).ok();
+    let digits = text.trim();
+    let bytes = hex::decode(digits.strip_prefix("0x").unwrap_or(digits)).ok();
     let proof = bytes.and_then(|bytes| decode_all::<Equivocation>("evidence", &bytes).ok());
     let proof = proof.filter(|proof| proof.verify(genesis).is_ok());
     if proof.is_none() {
