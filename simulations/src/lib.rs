@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod ballot;
 mod cast;
 mod chain;
 mod judge;

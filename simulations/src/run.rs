@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 use acumen_chain_ledger::{EpochRecord, StateKey, WeightsRow};
 use acumen_protocol::transaction::VerifiedTransaction;
 use acumen_protocol::weights::Weights;
-use acumen_protocol::{AccountId, Call, Epoch, Nacu, Uid};
+use acumen_protocol::{Call, Epoch, Nacu, Uid};
 use acumen_validator::core::weights::integer;
 use rayon::prelude::*;
 
 use crate::answer::{Asker, Miners};
+use crate::ballot::{Revealed, Slot, ask, mean_row};
 use crate::cast::{Actor, TRACK, actors, genesis};
 use crate::chain::{Chain, ChainError};
-use crate::judge::{Candidate, Judge, JudgeError};
+use crate::judge::{Judge, JudgeError};
 use crate::result::{RunResult, Timing};
-use crate::seeded::{Seeded, bytes};
+use crate::seeded::bytes;
 use crate::tally::Tally;
-use crate::world::Exam;
 use crate::{Scenario, ValidatorBehaviour};
 
 /// Why a run ended early.
@@ -108,8 +108,7 @@ impl<'a> Play<'a> {
         let chain = Chain::new(&genesis(scenario, &actors));
         let mut chain = chain.map_err(|source| RunError::chain(0, source))?;
         let audit = chain.audit().map_err(|source| RunError::chain(0, source))?;
-        let mind =
-            || Mind { judge: Judge::new(&scenario.world), fixed: None, promise: None };
+        let mind = || Mind { judge: Judge::new(&scenario.world), fixed: None, promise: None };
         Ok(Self {
             scenario,
             chain,
@@ -265,47 +264,4 @@ impl<'a> Play<'a> {
         self.tally.epoch(&record, &audit, &self.actors, &mean_row(&revealed, usize::MAX));
         Ok(())
     }
-}
-
-/// A registered miner.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    miner: usize,
-    uid: Uid,
-    hotkey: AccountId,
-    registered_at: u64,
-}
-
-#[derive(Debug)]
-struct Revealed {
-    stake: Nacu,
-    weights: Weights,
-}
-
-/// Draws a validator's documents and collects the answers.
-fn ask(scenario: &Scenario, miners: &Miners<'_>, slots: &[Slot], asker: Asker) -> Vec<Candidate> {
-    let numbers = [asker.validator as u64, asker.epoch, 0];
-    let mut draws = Seeded::new(scenario.seed, "documents", numbers);
-    let exam = Exam::draw(&scenario.world, scenario.world.tokens(), &mut draws);
-    let candidate = |slot: &Slot| {
-        let answer = miners.answer(slot.miner, &exam, asker)?;
-        Some(Candidate { uid: slot.uid, hotkey: slot.hotkey, registered_at: slot.registered_at, answer })
-    };
-    slots.iter().filter_map(candidate).collect()
-}
-
-/// Mean of the revealed rows, each scaled to sum 1, by stake, without that of validator `except`.
-fn mean_row(revealed: &[Option<Revealed>], except: usize) -> Vec<(Uid, f64)> {
-    let mut sums = std::collections::BTreeMap::<Uid, f64>::new();
-    let mut stakes = 0.0;
-    let others = revealed.iter().enumerate().filter(|(validator, _)| *validator != except);
-    for Revealed { stake, weights } in others.filter_map(|(_, revealed)| revealed.as_ref()) {
-        let total: f64 = weights.entries().iter().map(|(_, weight)| f64::from(*weight)).sum();
-        let stake = stake.get() as f64;
-        stakes += stake;
-        for (uid, weight) in weights.entries() {
-            *sums.entry(*uid).or_default() += stake * f64::from(*weight) / total;
-        }
-    }
-    sums.into_iter().map(|(uid, sum)| (uid, if stakes > 0.0 { sum / stakes } else { 0.0 })).collect()
 }

@@ -90,7 +90,8 @@ async fn field(others: &[Behaviour]) -> (Ledger, UnboundedReceiver<Call>, Vec<Fa
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_epochs_from_questions_to_revealed_weights() {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, mut calls, servers) = field(&[Behaviour::OverclaimAfter(0), Behaviour::OtherVocabulary, Behaviour::Parrot]).await;
+    let (ledger, mut calls, servers) =
+        field(&[Behaviour::OverclaimAfter(0), Behaviour::OtherVocabulary, Behaviour::Parrot]).await;
     let running = run(config(folder.path()), &ledger).await;
 
     ledger.advance_to(3);
@@ -204,7 +205,12 @@ async fn a_miner_that_leaves_off_is_paid_for_what_it_answered_and_holds_nobody_u
     let folder = tempfile::tempdir().unwrap();
     let half = 8;
     // The last sends twice as many answers as questions: its second answer is no answer to what was asked.
-    let odd = [Behaviour::StallAfter(half), Behaviour::HangUpAfter(half), Behaviour::DieAfter(half), Behaviour::Flood(1)];
+    let odd = [
+        Behaviour::StallAfter(half),
+        Behaviour::HangUpAfter(half),
+        Behaviour::DieAfter(half),
+        Behaviour::Flood(1),
+    ];
     let (ledger, mut calls, servers) = field(&odd).await;
     let running = run(Config { answer_timeout_ms: 1_000, ..config(folder.path()) }, &ledger).await;
     ledger.advance_to(3);

@@ -67,12 +67,8 @@ mod tests {
         let mut counts = Counts::default();
         [0, 0, 1].into_iter().for_each(|byte| counts.add(byte));
         let steering = Steering { presence: 0.3, frequency: 0.2, bias: BTreeMap::from([(2, 1.0)]) };
-        let expected = [
-            0.5 * f64::exp(-0.3 - 2.0 * 0.2),
-            0.25 * f64::exp(-0.3 - 0.2),
-            0.125 * f64::exp(1.0),
-            0.125,
-        ];
+        let expected =
+            [0.5 * f64::exp(-0.3 - 2.0 * 0.2), 0.25 * f64::exp(-0.3 - 0.2), 0.125 * f64::exp(1.0), 0.125];
         let got = steering.steer(&probs, &counts);
         for (got, expected) in got.iter().zip(expected) {
             assert!((got - expected / expected_top()).abs() < 1e-12, "{got}");

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use acumen_gateway::collective::directory::{Directory, DirectoryError, Miner, Roster, WeightSource};
 use acumen_gateway::{Config, Error, run_with};
-pub use acumen_miner_testing::{Behaviour, FakeMiner};
 use acumen_miner_testing::NGram;
+pub use acumen_miner_testing::{Behaviour, FakeMiner};
 use acumen_protocol::{Hash, Height, Keypair, Uid};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;

@@ -119,7 +119,13 @@ impl History {
         let standing = |(hotkey, value): (&Hotkey, Option<Value>)| {
             let Value { gain, marginal } = value?;
             let (half_below, half_above, effective_bytes) = self.spread(hotkey, &weights);
-            Some(Standing { gain, low: gain - half_below, high: gain + half_above, marginal, effective_bytes })
+            Some(Standing {
+                gain,
+                low: gain - half_below,
+                high: gain + half_above,
+                marginal,
+                effective_bytes,
+            })
         };
         miners.iter().zip(self.values(miners, half_life_bytes)).map(standing).collect()
     }

@@ -118,7 +118,8 @@ impl Pool {
             };
             self.window.epochs().flat_map(block).collect()
         };
-        let reference = self.window.epochs().flat_map(|p| p.reference.iter().map(|&q| f64::from(q))).collect();
+        let reference =
+            self.window.epochs().flat_map(|p| p.reference.iter().map(|&q| f64::from(q))).collect();
         let spec = GameSpec { probs: members.iter().map(row).collect(), reference, ..GameSpec::default() };
         // Refused only without members or positions: then the old weights stay.
         Game::new(spec).ok().map(|game| stacking_with(&game, TOLERANCE, MAX_ITERATIONS).weights)

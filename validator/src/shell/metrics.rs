@@ -82,12 +82,12 @@ impl Metrics {
         registry.register("miner_bits_per_byte", help, self.losses.clone());
         registry.register("answers_refused", "Wanted answers without value, by kind", self.faults.clone());
         registry.register("transactions_included", "Transactions in a block", self.included.clone());
+        registry.register("transactions_failed", "Transactions refused or not included", self.failed.clone());
         registry.register(
-            "transactions_failed",
-            "Transactions refused or not included",
-            self.failed.clone(),
+            "evaluation_seconds",
+            "From the first question to the weights",
+            self.evaluation.clone(),
         );
-        registry.register("evaluation_seconds", "From the first question to the weights", self.evaluation.clone());
     }
 
     pub(crate) fn scored(&self, report: &EpochReport, took: Duration) {
