@@ -62,6 +62,7 @@ def serve(folder, port, ready, stop):
     ready.set()
     stop.wait()
     axon.stop()
+    os._exit(0)  # its logging thread would complain that its queue is gone
 
 
 async def ask(dendrite, info, Tokenize, count, concurrency):
@@ -99,6 +100,19 @@ def acumen_round(binary, count, connections):
             sys.exit(f"the miner failed: {report}")
         rounds.append(report)
     return rounds
+
+
+def idleness():
+    """Share of the last second in which the processors had nothing to do: other load makes both sides slower."""
+
+    def read():
+        times = [int(value) for value in pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
+        return times[3], sum(times)
+
+    before = read()
+    time.sleep(1.0)
+    after = read()
+    return (after[0] - before[0]) / max(after[1] - before[1], 1)
 
 
 def free_port():
@@ -153,6 +167,7 @@ def main():
     parser.add_argument("--connections", type=int, default=1, help="HTTP/2 connections of Acumen's client")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
+    idle = idleness()
     with tempfile.TemporaryDirectory() as folder:
         version, rounds = measure(arguments, folder)
     rows = {}
@@ -167,8 +182,10 @@ def main():
         }
         rows[name]["ratio"] = rows[name]["acumen_per_second"] / rows[name]["bittensor_per_second"]
     if arguments.json:
-        print(json.dumps({"bittensor": version, "rounds": arguments.rounds, "rows": rows}))
+        print(json.dumps({"bittensor": version, "rounds": arguments.rounds, "idle": idle, "rows": rows}))
         return
+    spent = f"processors idle {idle:.0%} of the time before, load {os.getloadavg()[0]:.1f} after"
+    print(f"{os.cpu_count()} cores, {spent}")
     print(f"signed unary calls, medians of {arguments.rounds} turns, Bittensor SDK {version}")
     print(f"{'':14}{'Bittensor/s':>12}{'p50 ms':>9}{'Acumen/s':>12}{'p50 ms':>9}{'ratio':>9}")
     for name, row in rows.items():
