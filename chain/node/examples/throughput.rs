@@ -2,11 +2,12 @@
 //! fsync included, and how long one takes until it is final.
 //!
 //! ```text
-//! cargo run --release -p acumen-chain-node --example throughput -- VALIDATORS SECONDS BLOCK_TIME_MS
+//! cargo run --release -p acumen-chain-node --example throughput -- VALIDATORS SECONDS BLOCK_TIME_MS [RATE]
 //! ```
 //!
 //! All nodes run in this process, over real connections and disks. Transfers are signed before the clock starts and given
-//! to every node's pool by a thread for each core, without gRPC and gossip; every pool checks every signature.
+//! to every node's pool by a thread for each core, without gRPC and gossip; every pool checks every signature. With RATE, so
+//! many are offered a second, at fixed times, from which each is timed; without, the pools are kept full.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -85,6 +86,8 @@ async fn start(dir: &Path, index: usize, count: usize, block_time_ms: u64) -> Re
         pool_transactions: 32_768,
         pool_bytes: 64 << 20,
         pool_per_sender: 1_024,
+        report_equivocations: true,
+        reporter_key: None,
     };
     Node::start(config).await
 }
@@ -118,11 +121,15 @@ fn offer(
     signed: &[SignedTransaction],
     lane: usize,
     lanes: usize,
-    until: Instant,
+    (begun, until, rate): (Instant, Instant, u64),
     sent: &Sent,
 ) {
     let mine = signed.iter().enumerate().filter(|(number, _)| (number % ACCOUNTS) % lanes == lane);
     for (number, transaction) in mine {
+        let due = (rate > 0).then(|| begun + Duration::from_secs_f64(number as f64 / rate as f64));
+        if let Some(due) = due {
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
         loop {
             if Instant::now() >= until {
                 return;
@@ -136,7 +143,8 @@ fn offer(
             std::thread::sleep(Duration::from_millis(2));
         }
         if number % TIMED == 0 {
-            sent.lock().map(|mut sent| sent.insert(transaction.id(), Instant::now())).ok();
+            let from = due.unwrap_or_else(Instant::now);
+            sent.lock().map(|mut sent| sent.insert(transaction.id(), from)).ok();
         }
     }
 }
@@ -146,9 +154,10 @@ fn argument(place: usize, default: u64) -> u64 {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (count, seconds, block_time) = (argument(1, 1), argument(2, 10), argument(3, 250));
-    let (count, offered) =
-        (usize::try_from(count)?, usize::try_from(seconds)?.saturating_mul(OFFERED_PER_SECOND));
+    let (count, seconds, block_time, rate) =
+        (argument(1, 1), argument(2, 10), argument(3, 250), argument(4, 0));
+    let per_second = if rate > 0 { usize::try_from(rate)? } else { OFFERED_PER_SECOND };
+    let (count, offered) = (usize::try_from(count)?, usize::try_from(seconds)?.saturating_mul(per_second));
     let signed = Arc::new(sign(genesis(count).hash()?, offered));
     let root = tempfile::tempdir()?;
     let runtime = tokio::runtime::Runtime::new()?;
@@ -170,7 +179,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let threads: Vec<_> = (0..lanes)
             .map(|lane| {
                 let (executors, signed, sent) = (executors.clone(), signed.clone(), sent.clone());
-                std::thread::spawn(move || offer(&executors, &signed, lane, lanes, until, &sent))
+                std::thread::spawn(move || {
+                    offer(&executors, &signed, lane, lanes, (begun, until, rate), &sent)
+                })
             })
             .collect();
         let (included, mut times, mut height) = (AtomicUsize::new(0), Vec::new(), from);

@@ -4,23 +4,23 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use acumen_chain_ledger::{
-    Audit, BlockBuilder, BlockContext, BlockError, BlockOutcome, Event, Overlay, StateRead, View, audit,
-    check, execute_block, fee_with_tip, payer,
+    Audit, AuditError, BlockBuilder, BlockContext, BlockError, BlockOutcome, Event, LedgerError, Overlay,
+    Owned, StateRead, Supply, View, execute_block,
 };
 use acumen_chain_network::NetworkHandle;
 use acumen_chain_store::{Prepared, Store, StoredBlock};
 use acumen_protocol::codec::Encode as _;
 use acumen_protocol::hash::merkle_root;
 use acumen_protocol::limits::{MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS};
-use acumen_protocol::transaction::{TransactionError, VerifiedTransaction};
 use acumen_protocol::{
     Block, Certificate, ConsensusPublic, Hash, Header, Height, SignedTransaction, TimestampMs, ValidatorSet,
 };
-use rayon::prelude::*;
 use tokio::sync::watch;
 
+use crate::admission::Proposed;
 use crate::error::NodeError;
-use crate::mempool::{Mempool, Offer, PoolError};
+use crate::evidence::Desk;
+use crate::mempool::Mempool;
 use crate::metrics::Metrics;
 
 /// Undecided blocks of which the outcome is kept: a height has one, or a second one if its first round was lost.
@@ -40,16 +40,24 @@ struct Shared {
     metrics: Metrics,
     /// Blocks that were applied to the tip and are not decided.
     assembled: Mutex<Vec<Assembled>>,
+    /// Their transactions that were not in the pool: a second proposal or gossip need not check them again.
+    proposed: Mutex<Proposed>,
     /// Where transactions submitted here are published, if this node has peers.
     network: OnceLock<NetworkHandle>,
+    /// Proofs of equivocation that the ledger has not judged.
+    evidence: Desk,
 }
 
 impl Executor {
     pub(crate) fn new(store: Store, pool: Mempool, metrics: Metrics) -> Self {
         let tip = watch::Sender::new(store.tip().height);
         metrics.height(store.tip().height);
-        let (pool, assembled) = (Mutex::new(pool), Mutex::new(Vec::new()));
-        Self { shared: Arc::new(Shared { store, pool, tip, metrics, assembled, network: OnceLock::new() }) }
+        let (pool, assembled, network) = (Mutex::new(pool), Mutex::new(Vec::new()), OnceLock::new());
+        let dir = store.path().parent().unwrap_or_else(|| store.path());
+        let evidence = Desk::open(dir, &store.genesis());
+        let proposed = Mutex::new(Proposed::new());
+        let shared = Shared { store, pool, tip, metrics, assembled, proposed, network, evidence };
+        Self { shared: Arc::new(shared) }
     }
 
     /// The store.
@@ -75,6 +83,10 @@ impl Executor {
         self.shared.tip.subscribe()
     }
 
+    pub(crate) fn evidence(&self) -> &Desk {
+        &self.shared.evidence
+    }
+
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.shared.metrics
     }
@@ -83,58 +95,21 @@ impl Executor {
         self.shared.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Transactions of blocks that were proposed and are not decided, checked.
+    pub(crate) fn proposed(&self) -> MutexGuard<'_, Proposed> {
+        self.shared.proposed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn network(&self) -> Option<&NetworkHandle> {
+        self.shared.network.get()
+    }
+
     /// From now on, what is submitted here is published there. The first network stays.
     pub(crate) fn publish_to(&self, network: NetworkHandle) {
         let _ = self.shared.network.set(network);
     }
 
-    /// Checks a transaction against the tip's state, queues it, and publishes it if it is new.
-    pub fn submit(&self, signed: SignedTransaction) -> Result<Hash, PoolError> {
-        let network = self.shared.network.get().map(|network| (network, signed.to_bytes()));
-        let (id, new) = self.admit(signed)?;
-        if let Some((network, bytes)) = network.filter(|_| new)
-            && let Err(error) = network.publish(bytes)
-        {
-            tracing::warn!(%id, %error, "a transaction was queued here and not published");
-        }
-        Ok(id)
-    }
-
-    /// Checks a transaction against the tip's state and queues it. True if it was not there already.
-    pub(crate) fn admit(&self, signed: SignedTransaction) -> Result<(Hash, bool), PoolError> {
-        let genesis = self.genesis();
-        let verified = signed.clone().verify(&genesis).map_err(PoolError::Transaction)?;
-        let internal = |error: &dyn std::fmt::Display| PoolError::Internal { reason: error.to_string() };
-        let mut pool = self.pool();
-        if pool.contains(&verified.id()) {
-            return Ok((verified.id(), false));
-        }
-        let state = self.store().state().map_err(|error| internal(&error))?;
-        let context = self.next_context(TimestampMs::ZERO);
-        let gap = u64::try_from(pool.limits().per_sender).unwrap_or(u64::MAX);
-        let checked = check(&state, &context, &verified, gap).map_err(|error| internal(&error))?;
-        checked.map_err(PoolError::Rejected)?;
-        let added = pool.add(self.offer(&state, signed, verified).map_err(|error| internal(&error))?);
-        self.shared.metrics.pool(pool.len());
-        added.map(|id| (id, true))
-    }
-
-    /// What the pool wants to know about a transaction that the ledger has found fit.
-    fn offer(
-        &self,
-        state: &dyn StateRead,
-        signed: SignedTransaction,
-        verified: VerifiedTransaction,
-    ) -> Result<Offer, NodeError> {
-        let view = View::new(state);
-        let sender = verified.get().sender;
-        let payer = payer(view, verified.get())?.unwrap_or(sender);
-        let fee = fee_with_tip(&view.params()?, &verified);
-        let (funds, next) = (view.account(payer)?.free, view.account(sender)?.nonce);
-        Ok(Offer { signed, verified, fee, payer, funds, next, tip: self.store().tip().height })
-    }
-
-    fn next_context(&self, now: TimestampMs) -> BlockContext {
+    pub(crate) fn next_context(&self, now: TimestampMs) -> BlockContext {
         let tip = self.store().tip();
         let height = tip.height.next().unwrap_or(tip.height);
         let time = now.max(tip.time.next().unwrap_or(tip.time));
@@ -180,7 +155,7 @@ impl Executor {
         let validators_hash = View::new(state).validators()?.hash();
         let next = outcome.next_validators.clone();
         let events: Vec<Vec<u8>> = outcome.events.iter().map(|event| event.encode()).collect();
-        let audit = audit_of_epoch(state, &outcome)?;
+        let audit = self.audit_of_epoch(state, &outcome)?;
         let prepared = self.store().prepare(outcome.changes)?;
         let header = Header {
             height: context.height,
@@ -198,12 +173,38 @@ impl Executor {
         Ok(Assembled { block, prepared, events, decoded: outcome.events, next_validators, audit })
     }
 
+    /// At the end of an epoch, when tokens are minted, what everybody owns is compared with what was issued: a block that
+    /// makes or loses one base unit is neither proposed nor voted for. The sum goes on from the store's, which compares it
+    /// again with every block.
+    fn audit_of_epoch(
+        &self,
+        state: &dyn StateRead,
+        outcome: &BlockOutcome,
+    ) -> Result<Option<Audit>, NodeError> {
+        if !outcome.events.iter().any(|event| matches!(event, Event::EpochEnded { .. })) {
+            return Ok(None);
+        }
+        let mut owned = Owned::from(self.store().supply()?.1.balances_total);
+        for (key, after) in &outcome.changes {
+            let before = state.get(key).map_err(LedgerError::from)?;
+            owned.add(key, before.as_deref(), after.as_deref())?;
+        }
+        let mut after = Overlay::new(state);
+        after.merge(outcome.changes.clone());
+        let Supply { issuance, minted, burned, .. } = View::new(&after).supply()?;
+        let balances_total = owned.total()?;
+        if balances_total != issuance {
+            return Err(AuditError::Issuance { balances_total, issuance }.into());
+        }
+        Ok(Some(Audit { balances_total, issuance, minted, burned }))
+    }
+
     /// Applies a block on top of the tip and checks that its header says what follows. Commits nothing.
     fn replay(&self, block: &Block) -> Result<Assembled, NodeError> {
         let header = &block.header;
         let genesis = self.genesis();
         let state = self.store().state()?;
-        let verified = self.verify_all(&block.transactions).map_err(|error| wrong(header, &error))?;
+        let verified = self.verify_block(&block.transactions).map_err(|error| wrong(header, &error))?;
         let context = BlockContext { genesis, height: header.height, time: header.time };
         let outcome = execute_block(&state, context, &verified)?;
         let again = self.assemble(&state, context, header.proposer, block.transactions.clone(), outcome)?;
@@ -212,24 +213,6 @@ impl Executor {
             return Err(wrong(header, &"its header is not what its transactions lead to"));
         }
         Ok(again)
-    }
-
-    /// Checks the signatures of transactions on all cores; those of the pool were checked when they came.
-    fn verify_all(
-        &self,
-        transactions: &[SignedTransaction],
-    ) -> Result<Vec<VerifiedTransaction>, TransactionError> {
-        let genesis = self.genesis();
-        let ids: Vec<Hash> = transactions.par_iter().map(SignedTransaction::id).collect();
-        let known: Vec<Option<VerifiedTransaction>> = {
-            let pool = self.pool();
-            ids.iter().map(|id| pool.verified(id).cloned()).collect()
-        };
-        let verify = |(signed, known): (&SignedTransaction, Option<VerifiedTransaction>)| match known {
-            Some(verified) => Ok(verified),
-            None => signed.clone().verify(&genesis),
-        };
-        transactions.par_iter().zip(known).map(verify).collect()
     }
 
     /// Keeps what applying a block led to, so that committing it does not apply it a second time.
@@ -277,6 +260,7 @@ impl Executor {
         let Assembled { block, prepared, events, decoded, next_validators, audit } = assembled;
         let stored = StoredBlock { block, certificate: Some(certificate), next_validators, events, audit };
         self.store().commit(&stored, prepared)?;
+        self.proposed().clear();
         self.after_commit(&stored.block, &decoded)
     }
 
@@ -308,17 +292,6 @@ struct Assembled {
     decoded: Vec<Event>,
     next_validators: Option<ValidatorSet>,
     audit: Option<Audit>,
-}
-
-/// At the end of an epoch, when tokens are minted, everything is added up: a block that makes or loses one base unit is
-/// neither proposed nor committed.
-fn audit_of_epoch(state: &dyn StateRead, outcome: &BlockOutcome) -> Result<Option<Audit>, NodeError> {
-    if !outcome.events.iter().any(|event| matches!(event, Event::EpochEnded { .. })) {
-        return Ok(None);
-    }
-    let mut after = Overlay::new(state);
-    after.merge(outcome.changes.clone());
-    Ok(Some(audit(&after)?))
 }
 
 pub(crate) fn wrong(header: &Header, reason: &dyn std::fmt::Display) -> NodeError {

@@ -2,6 +2,7 @@
 //! published. Checks run on a bounded number of blocking threads, in batches; what does not fit waits in the network's
 //! bounded queue, and beyond that is dropped.
 
+mod again;
 mod metrics;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::error::NodeError;
 use crate::executor::Executor;
 use crate::mempool::PoolError;
+use again::Again;
 
 /// File with this node's key among the peers that gossip, in the data directory.
 const IDENTITY: &str = "network.key";
@@ -60,9 +62,16 @@ impl Gossip {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let permits = Arc::new(Semaphore::new(cores));
         let mut batch = Vec::with_capacity(BATCH);
+        let mut again = Again::new();
+        let mut clock = tokio::time::interval(again::TICK);
+        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let received = tokio::select! {
                 () = shutdown.cancelled() => break,
+                _ = clock.tick() => {
+                    again.publish(&executor, &handle);
+                    continue;
+                }
                 received = incoming.recv_many(&mut batch, BATCH) => received,
             };
             // The semaphore is never closed.
@@ -82,8 +91,9 @@ impl Gossip {
 }
 
 async fn judge_all(executor: Executor, handle: NetworkHandle, batch: Vec<Incoming>) {
-    let judge = move || -> Vec<_> {
-        batch.into_iter().map(|message| (message.ticket.clone(), judge(&executor, &message.bytes))).collect()
+    let judge = move || {
+        let verdicts = judge(&executor, batch.iter().map(|message| message.bytes.as_slice()));
+        batch.iter().map(|message| message.ticket.clone()).zip(verdicts).collect::<Vec<_>>()
     };
     // A check that breaks is a bug of this node, for which no peer is blamed: the messages expire unanswered.
     for (ticket, verdict) in tokio::task::spawn_blocking(judge).await.unwrap_or_default() {
@@ -91,14 +101,16 @@ async fn judge_all(executor: Executor, handle: NetworkHandle, batch: Vec<Incomin
     }
 }
 
-/// What becomes of a message. Only what no state can make valid is held against its sender: peers may be a few blocks
-/// ahead of this node, or behind it.
-fn judge(executor: &Executor, bytes: &[u8]) -> Verdict {
-    let Ok(signed) = SignedTransaction::from_bytes(bytes) else { return Verdict::Reject };
-    match executor.admit(signed) {
-        Ok((_, true)) => Verdict::Accept,
-        Ok((_, false)) => Verdict::Ignore,
-        Err(PoolError::Transaction(_)) => Verdict::Reject,
-        Err(_) => Verdict::Ignore,
-    }
+/// What becomes of messages. Only what no state can make valid is held against its sender: peers may be a few blocks ahead
+/// of this node, or behind it.
+fn judge<'a>(executor: &Executor, messages: impl Iterator<Item = &'a [u8]>) -> Vec<Verdict> {
+    let read: Vec<Option<SignedTransaction>> =
+        messages.map(|bytes| SignedTransaction::from_bytes(bytes).ok()).collect();
+    let mut admitted = executor.admit_all(read.iter().flatten().cloned().collect()).into_iter();
+    let verdict = |read: &Option<SignedTransaction>| match read.as_ref().and_then(|_| admitted.next()) {
+        Some(Ok((_, true))) => Verdict::Accept,
+        None | Some(Err(PoolError::Transaction(_))) => Verdict::Reject,
+        Some(Ok((_, false)) | Err(_)) => Verdict::Ignore,
+    };
+    read.iter().map(verdict).collect()
 }

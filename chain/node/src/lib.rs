@@ -5,8 +5,10 @@
 //! Times are milliseconds, sizes bytes.
 #![forbid(unsafe_code)]
 
+mod admission;
 mod config;
 mod error;
+mod evidence;
 mod executor;
 mod gossip;
 mod mempool;

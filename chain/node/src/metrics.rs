@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
     failed: Counter,
     epochs: Counter,
     refused: Counter,
+    signatures: Counter,
     consensus: Consensus,
 }
 
@@ -56,10 +57,11 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("acumen_node");
         let (height, pool) = (Gauge::default(), Gauge::default());
-        let counters: [Counter; 4] = Default::default();
+        let counters: [Counter; 5] = Default::default();
         registry.register("height", "Newest finalised height", Gauge::clone(&height));
         registry.register("pool_transactions", "Transactions waiting", Gauge::clone(&pool));
-        let [transactions, failed, epochs, refused] = counters;
+        let [transactions, failed, epochs, refused, signatures] = counters;
+        registry.register("signature_checks", "Transactions whose signature was checked", signatures.clone());
         registry.register("transactions", "Transactions in finalised blocks", transactions.clone());
         registry.register("failed_transactions", "Those of them that failed", failed.clone());
         registry.register("epochs", "Epochs ended, one for each track", epochs.clone());
@@ -73,6 +75,7 @@ impl Metrics {
             failed,
             epochs,
             refused,
+            signatures,
             consensus,
         }
     }
@@ -83,6 +86,10 @@ impl Metrics {
 
     pub(crate) fn pool(&self, waiting: usize) {
         self.pool.set(u64::try_from(waiting).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn signatures(&self, checked: usize) {
+        self.signatures.inc_by(u64::try_from(checked).unwrap_or(0));
     }
 
     pub(crate) fn refused(&self) {

@@ -2,8 +2,10 @@
 //! with the ledger's `Rejection` as SCALE in the status' details.
 
 mod convert;
+mod intake;
 mod light;
 mod piece;
+mod share;
 
 use std::pin::Pin;
 
@@ -21,9 +23,14 @@ use crate::executor::Executor;
 use crate::mempool::PoolError;
 use crate::metrics::Metrics;
 use convert::{finalized, signed_header};
+use intake::Intake;
+use share::Shares;
 
 /// Most keys in one question.
 const MAX_KEYS: usize = 4_096;
+
+/// Most transactions in one request: a quarter of a block.
+const MAX_SUBMITTED: usize = 1_024;
 
 /// Longest state key: kind, track and a public key leave room to spare.
 const MAX_KEY_BYTES: usize = 128;
@@ -41,7 +48,8 @@ pub(crate) struct Service {
     genesis: Genesis,
     metrics: Metrics,
     shutdown: CancellationToken,
-    audits: light::AuditCache,
+    intake: Intake,
+    shares: Shares,
 }
 
 impl Service {
@@ -51,7 +59,8 @@ impl Service {
         metrics: Metrics,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { executor, genesis, metrics, shutdown, audits: light::AuditCache::default() }
+        let intake = Intake::new(executor.clone());
+        Self { executor, genesis, metrics, shutdown, intake, shares: Shares::new() }
     }
 
     /// Runs `work`, which reads the disk or executes, off the async threads.
@@ -97,10 +106,35 @@ impl Chain for Service {
         let bytes = request.into_inner().transaction_scale;
         let signed = SignedTransaction::from_bytes(&bytes)
             .map_err(|error| Status::invalid_argument(format!("field `transaction_scale`: {error}")))?;
-        let submitted =
-            self.blocking(move |executor| executor.submit(signed).map_err(|error| refusal(&error))).await;
+        let submitted = self.intake.submit(signed).await.map_err(|error| refusal(&error));
         let id = submitted.inspect_err(|_| self.metrics.refused())?;
         Ok(Response::new(wire::SubmitResponse { id: id.0.to_vec() }))
+    }
+
+    async fn submit_many(
+        &self,
+        request: Request<wire::SubmitManyRequest>,
+    ) -> Result<Response<wire::SubmitManyResponse>, Status> {
+        let all = request.into_inner().transactions_scale;
+        if all.len() > MAX_SUBMITTED {
+            let reason =
+                format!("field `transactions_scale`: {} of them, at most {MAX_SUBMITTED}", all.len());
+            return Err(Status::invalid_argument(reason));
+        }
+        let metrics = self.metrics.clone();
+        let work = move |executor: &Executor| {
+            let read: Vec<_> = all.iter().map(|bytes| SignedTransaction::from_bytes(bytes)).collect();
+            let mut answers = executor.submit_all(read.iter().flatten().cloned().collect()).into_iter();
+            let answer = |read: Result<SignedTransaction, _>| {
+                let answer = read.map_err(PoolError::Transaction).and_then(|_| {
+                    let missing = || Err(PoolError::Internal { reason: "it got no answer".to_owned() });
+                    answers.next().unwrap_or_else(missing)
+                });
+                submitted(answer.inspect_err(|_| metrics.refused()))
+            };
+            Ok(wire::SubmitManyResponse { results: read.into_iter().map(answer).collect() })
+        };
+        Ok(Response::new(self.blocking(work).await?))
     }
 
     async fn get_transaction(
@@ -170,12 +204,8 @@ impl Chain for Service {
         if wanted != 0 {
             return Ok(Response::new(self.blocking(move |executor| supply_then(executor, wanted)).await?));
         }
-        let mut newest = self.audits.lock().await;
-        let tip = self.executor.store().tip().height;
-        let (height, audit) = match *newest {
-            Some(known) if known.0 == tip => known,
-            _ => *newest.insert(self.blocking(light::audit_tip).await?),
-        };
+        let supply = |executor: &Executor| executor.store().supply().map_err(|error| failed(&error));
+        let (height, audit) = self.blocking(supply).await?;
         Ok(Response::new(supply_response(height.get(), &audit)))
     }
 
@@ -183,6 +213,7 @@ impl Chain for Service {
         &self,
         request: Request<wire::GetStatePieceRequest>,
     ) -> Result<Response<wire::GetStatePieceResponse>, Status> {
+        self.shares.take(request.remote_addr())?;
         let request = request.into_inner();
         Ok(Response::new(self.blocking(move |executor| piece::piece(executor, request)).await?))
     }
@@ -297,6 +328,17 @@ fn failed(error: &StoreError) -> Status {
     }
 }
 
+fn submitted(answer: Result<acumen_protocol::Hash, PoolError>) -> wire::Submitted {
+    match answer {
+        Ok(id) => wire::Submitted { id: id.0.to_vec(), ..wire::Submitted::default() },
+        Err(error) => {
+            let status = refusal(&error);
+            let (code, reason) = (status.code().into(), status.message().to_owned());
+            wire::Submitted { id: Vec::new(), code, reason, rejection_scale: status.details().to_vec() }
+        }
+    }
+}
+
 fn refusal(error: &PoolError) -> Status {
     let reason = error.to_string();
     match error {
@@ -306,6 +348,7 @@ fn refusal(error: &PoolError) -> Status {
         }
         PoolError::Full { .. } | PoolError::Sender { .. } => Status::resource_exhausted(reason),
         PoolError::Replacement { .. } => Status::failed_precondition(reason),
+        PoolError::Reported { .. } => Status::already_exists(reason),
         PoolError::Internal { .. } => Status::internal(reason),
     }
 }

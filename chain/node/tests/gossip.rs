@@ -92,3 +92,37 @@ async fn invalid_transactions_are_held_against_the_peer_that_sent_them() {
     peer.task.await.unwrap();
     node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_comes_later_learns_what_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    // No block within this test: what is submitted waits.
+    let still = acumen_chain_node::Config { block_time_ms: 3_600_000, ..config(dir.path(), &genesis()) };
+    let node = Node::start(with_peers(still.clone(), Vec::new())).await.unwrap();
+    let (bootstrap, mut state) = (address(&node).await, node.network().unwrap().connectivity());
+    let node = Running::of(node);
+    let client = node.client().await;
+    let chain = client.genesis_hash();
+    let stop = CancellationToken::new();
+    let peer = || {
+        let config = with_peers(still.clone(), vec![bootstrap.clone()]).network.unwrap();
+        let identity = acumen_chain_network::Keypair::generate_ed25519();
+        let setup = Setup { config, identity, genesis: chain, book: None };
+        acumen_chain_network::Network::start(setup, stop.clone()).unwrap()
+    };
+    let mut first = peer();
+    state.wait_for(|state| state.subscribed.contains(&first.handle.peer())).await.unwrap();
+    // The first block is there before the transaction: it must not take it.
+    let mut blocks = client.subscribe(Some(Height::new(1)));
+    futures::StreamExt::next(&mut blocks).await.unwrap().unwrap();
+    let sent = transfer(chain, &key(1), 0);
+    client.submit_signed(&sent).await.unwrap();
+    assert_eq!(first.incoming.recv().await.unwrap().bytes, sent.to_bytes());
+    // It was published once, to whoever was there; who comes now learns of it nevertheless.
+    let mut late = peer();
+    assert_eq!(late.incoming.recv().await.unwrap().bytes, sent.to_bytes());
+    stop.cancel();
+    first.task.await.unwrap();
+    late.task.await.unwrap();
+    node.stop().await;
+}

@@ -78,6 +78,7 @@ pass_on! {
     get_status, GetStatusRequest, GetStatusResponse, |lies| lies.status;
     get_genesis, GetGenesisRequest, GetGenesisResponse, |lies| lies.genesis;
     submit, SubmitRequest, SubmitResponse, |_| None;
+    submit_many, SubmitManyRequest, SubmitManyResponse, |_| None;
     get_transaction, GetTransactionRequest, GetTransactionResponse, |_| None;
     get_headers, GetHeadersRequest, GetHeadersResponse, |lies| lies.headers;
     get_validators, GetValidatorsRequest, GetValidatorsResponse, |lies| lies.validators;

@@ -159,6 +159,7 @@ pass_on! {
     get_status(GetStatusRequest) -> GetStatusResponse,
     get_genesis(GetGenesisRequest) -> GetGenesisResponse,
     submit(SubmitRequest) -> SubmitResponse,
+    submit_many(SubmitManyRequest) -> SubmitManyResponse,
     get_transaction(GetTransactionRequest) -> GetTransactionResponse,
     get_headers(GetHeadersRequest) -> GetHeadersResponse,
     get_block(GetBlockRequest) -> GetBlockResponse,

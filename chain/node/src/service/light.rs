@@ -1,8 +1,6 @@
 //! What light clients ask for: headers some heights apart, the set after a height, events with proofs.
 
-use std::sync::Arc;
-
-use acumen_chain_ledger::{Audit, Event, audit};
+use acumen_chain_ledger::Event;
 use acumen_chain_store::StoredBlock;
 use acumen_proto::chain_v1 as wire;
 use acumen_protocol::codec::{Encode as _, decode_all};
@@ -106,23 +104,4 @@ fn events_of(block: &StoredBlock, id: Hash) -> (usize, usize) {
         }
     }
     (0, 0)
-}
-
-/// The newest height that was added up, and the result: however often it is asked for, the state is walked once for each
-/// block, by one at a time, and whoever waits holds no thread.
-pub(super) type AuditCache = Arc<tokio::sync::Mutex<Option<(Height, Audit)>>>;
-
-/// Adds everything up at the tip.
-pub(super) fn audit_tip(executor: &Executor) -> Result<(Height, Audit), Status> {
-    let store = executor.store();
-    // The tip may move between these two reads: take the state of a tip that did not.
-    let (height, state) = loop {
-        let before = store.tip().height;
-        let state = store.state().map_err(|error| failed(&error))?;
-        if store.tip().height == before {
-            break (before, state);
-        }
-    };
-    let found = audit(&state).map_err(|error| Status::data_loss(error.to_string()))?;
-    Ok((height, found))
 }
