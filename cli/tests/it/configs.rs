@@ -113,7 +113,7 @@ fn addresses_and_values_are_named_with_their_place() {
     folder.refuses("gateway", &validators, &["`validators`", "http://HOST:PORT"]);
     folder.refuses("gateway", &format!("{GATEWAY}genesis = \"0x12\"\n"), &["`genesis`", "64 hex digits"]);
     folder.refuses("gateway", &format!("{GATEWAY}miners = \"5\"\n"), &["line 2: `miners`", "a whole number"]);
-    folder.refuses("gateway", "nodes = [\"a\"\n", &["line 1"]);
+    folder.refuses("gateway", "nodes = \"a\n", &["line 1"]);
 }
 
 /// Each table of each role, by an unknown key: the refusal lists the keys that there are.
