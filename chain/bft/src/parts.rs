@@ -132,16 +132,20 @@ impl Parts {
                 }
             }
             StreamContent::Data(Part::Opening(opening)) => {
-                let about = opening.about;
-                if let Err(reason) = acceptable(&about, now, set) {
+                let (about, accepted) = (opening.about, acceptable(&opening.about, now, set));
+                // A stream too far ahead to be gathered still says how far its sender is.
+                let later = about.height > now.tip.0.saturating_add(1) && set.contains(&about.sender);
+                if accepted.is_ok() || later {
+                    if sequence != 0 || !self.checker.opened(&opening) {
+                        return self.drop_stream(&key, "an opening is not signed by its sender");
+                    }
+                    let newest = self.heard.entry(about.sender).or_default();
+                    *newest = about.height.max(*newest);
+                }
+                if let Err(reason) = accepted {
                     return self.drop_stream(&key, reason);
                 }
-                if sequence != 0 || !self.checker.opened(&opening) {
-                    return self.drop_stream(&key, "an opening is not signed by its sender");
-                }
                 stream.about = Some(about);
-                let newest = self.heard.entry(about.sender).or_default();
-                *newest = about.height.max(*newest);
             }
         }
         if let Some((about, block)) = self.finish(&key) {

@@ -210,4 +210,10 @@ fn being_behind_takes_more_than_a_third_to_say() {
     open(&mut parts, 2, 6);
     assert!(parts.ahead_of(At(5), &set));
     assert!(!parts.ahead_of(At(6), &set));
+    // A node that is far behind hears it too, though it cannot use these blocks yet.
+    for sender in [2, 3] {
+        open(&mut parts, sender, 500);
+    }
+    assert!(parts.ahead_of(At(499), &set));
+    assert!(parts.held().0 <= 11, "what is too far ahead is not kept: {:?}", parts.held());
 }
