@@ -9,7 +9,7 @@
 //! | `header` | the directory of entries and tensors, checked |
 //! | [`quant`] | the block types and their values |
 //! | `names` | llama.cpp's tensor names as Hugging Face's |
-//! | `config` | metadata as Hugging Face's `config.json` |
+//! | `config`, `rope` | metadata as Hugging Face's `config.json` |
 //! | `convert` | a file as a Hugging Face folder |
 //! | `load` | a file as a model |
 //! | `weights` | the tensors as the architectures ask for them |
@@ -22,6 +22,7 @@ mod header;
 mod load;
 mod names;
 pub mod quant;
+mod rope;
 mod value;
 pub(crate) mod weights;
 

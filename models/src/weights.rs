@@ -4,6 +4,7 @@
 //! answers with a tensor of exactly that shape or with an error that names the tensor. Nothing is allocated for a tensor
 //! before its name, type, shape and extent in the file have been checked against each other.
 
+mod header;
 pub(crate) mod safetensors;
 
 use std::path::{Path, PathBuf};

@@ -45,8 +45,7 @@ pub(super) struct Modules {
 
 #[derive(Deserialize)]
 struct Module {
-    #[serde(default)]
-    path: String,
+    path: Option<String>,
     #[serde(rename = "type")]
     kind: String,
 }
@@ -69,8 +68,10 @@ impl Modules {
         };
         let mut found = Self { network: folder.into(), pooling: None, after: Vec::new() };
         for module in config::read::<Vec<Module>>(&path, &list)? {
-            let at = inside(folder, &path, &module.path)?;
-            match module.kind.rsplit('.').next().unwrap_or_default() {
+            let kind = module.kind.rsplit('.').next().unwrap_or_default();
+            let usual = if kind == "Pooling" { "1_Pooling" } else { "" };
+            let at = inside(folder, &path, module.path.as_deref().unwrap_or(usual))?;
+            match kind {
                 "Transformer" => found.network = at,
                 "Pooling" => found.pooling = Some(at.join("config.json")),
                 "Dense" => found.after.push(Some(at)),

@@ -4,10 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::names::Architecture;
+use super::rope;
 use super::{Gguf, GgufError};
-
-/// Tensor of frequency factors that Llama 3.1's rope scaling is converted to.
-pub(super) const ROPE_FACTORS: &str = "rope_freqs.weight";
 
 impl Gguf {
     pub(super) fn architecture(&self) -> Result<Architecture, GgufError> {
@@ -102,7 +100,7 @@ impl Gguf {
             config.insert("attention_bias".into(), json!(self.tensor("blk.0.attn_q.bias").is_some()));
             config.insert("mlp_bias".into(), json!(self.tensor("blk.0.ffn_up.bias").is_some()));
         }
-        if let Some(scaling) = self.rope_scaling(&key)? {
+        if let Some(scaling) = rope::scaling(self, &key)? {
             config.insert("rope_scaling".into(), scaling);
         }
         Ok(config)
@@ -120,62 +118,6 @@ impl Gguf {
             return Err(GgufError::key(&key("attention.key_length"), format!("heads {head} wide")));
         }
         Ok(())
-    }
-
-    fn rope_scaling(&self, key: &impl Fn(&str) -> String) -> Result<Option<Value>, GgufError> {
-        if let Some(tensor) = self.tensor(ROPE_FACTORS) {
-            // The file keeps only what the scaling did to each frequency. Hugging Face's form of that is `longrope`
-            // with the same factors at every length and an attention that is not scaled.
-            let mut factors = vec![0.0; tensor.shape.iter().product()];
-            tensor.kind.dequantize(self.bytes(tensor), &mut factors);
-            if !factors.iter().all(|factor| factor.is_finite() && *factor > 0.0) {
-                return Err(GgufError::tensor(ROPE_FACTORS, "holds a factor that is not above 0"));
-            }
-            let factors: Vec<f64> = factors.into_iter().map(|factor| shortest(factor.into())).collect();
-            return Ok(Some(json!({
-                "rope_type": "longrope",
-                "short_factor": factors,
-                "long_factor": factors,
-                "attention_factor": 1.0,
-                "factor": 1.0,
-                "original_max_position_embeddings": self.unsigned(&key("context_length"))?,
-            })));
-        }
-        let kind = self.text(&key("rope.scaling.type"))?.unwrap_or("none");
-        let factor = match self.number(&key("rope.scaling.factor"))? {
-            Some(factor) => Some(factor),
-            None => self.number(&key("rope.scale_linear"))?,
-        };
-        match (kind, factor) {
-            ("none", None) => Ok(None),
-            ("none", Some(factor)) if factor == 1.0 || factor == 0.0 => Ok(None),
-            ("none" | "linear", Some(factor)) => Ok(Some(json!({ "rope_type": "linear", "factor": factor }))),
-            ("yarn", Some(factor)) => {
-                let original = self.unsigned(&key("rope.scaling.original_context_length"))?;
-                let mut scaling = object(json!({ "rope_type": "yarn", "factor": factor }));
-                if let Some(original) = original {
-                    scaling.insert("original_max_position_embeddings".into(), json!(original));
-                }
-                for (theirs, ours) in [
-                    ("attn_factor", "attention_factor"),
-                    ("yarn_beta_fast", "beta_fast"),
-                    ("yarn_beta_slow", "beta_slow"),
-                ] {
-                    if let Some(value) = self.number(&key(&format!("rope.scaling.{theirs}")))? {
-                        scaling.insert(ours.into(), json!(value));
-                    }
-                }
-                Ok(Some(Value::Object(scaling)))
-            }
-            (kind, None) => {
-                Err(GgufError::key(&key("rope.scaling.factor"), format!("missing, for `{kind}`")))
-            }
-            (kind, _) => {
-                let reason =
-                    format!("`{kind}` is not read; none, linear, yarn and a {ROPE_FACTORS} tensor are");
-                Err(GgufError::key(&key("rope.scaling.type"), reason))
-            }
-        }
     }
 
     fn gpt2_config(&self) -> Result<Map<String, Value>, GgufError> {
@@ -199,7 +141,7 @@ impl Gguf {
     }
 }
 
-fn object(value: Value) -> Map<String, Value> {
+pub(super) fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         _ => Map::new(),
@@ -207,7 +149,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// A number that went through `f32`, as the shortest decimal that gives the same `f32`: 1e-5 and not 9.999999747e-6.
-fn shortest(value: f64) -> f64 {
+pub(super) fn shortest(value: f64) -> f64 {
     let narrow = value as f32;
     if f64::from(narrow) == value { narrow.to_string().parse().unwrap_or(value) } else { value }
 }

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use tch::{Kind, Tensor};
 
-use super::config::ROPE_FACTORS;
 use super::names::{Architecture, Layout, paired_row};
 use super::quant::GgmlType;
+use super::rope::ROPE_FACTORS;
 use super::{Gguf, TensorInfo};
 use crate::ModelError;
 use crate::inspect;

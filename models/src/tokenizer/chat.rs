@@ -74,22 +74,22 @@ impl ChatTemplate {
     }
 
     /// Writes messages (objects with `role` and `content`) as the text that the model was trained on. With
-    /// `add_generation_prompt` it ends where the model's answer begins. `extra` is passed on: `tools`, `documents` and
-    /// whatever else a template knows.
+    /// `add_generation_prompt` it ends where the model's answer begins. `extra`, an object, is passed on: `tools`,
+    /// `documents` and whatever else a template knows. Messages and `extra` keep the order of their fields, which `tojson`
+    /// shows (a `serde_json::Map` sorts its own).
     ///
     /// # Errors
     /// Whatever the template objects to, in its own words.
-    pub fn render<M: Serialize>(
+    pub fn render<M: Serialize, E: Serialize>(
         &self,
         messages: &[M],
         add_generation_prompt: bool,
-        extra: &Map<String, Value>,
+        extra: &E,
     ) -> Result<String, ChatTemplateError> {
-        let mut context = self.tokens.clone();
+        let mut usual = self.tokens.clone();
         // Templates ask `if tools`: what is not given is none, as in transformers.
-        context.extend(["tools", "documents"].map(|name| (name.to_owned(), Value::Null)));
-        context.extend(extra.clone());
-        let context = Context { messages, add_generation_prompt, others: &context };
+        usual.extend(["tools", "documents"].map(|name| (name.to_owned(), Value::Null)));
+        let context = Context { usual: &usual, messages, add_generation_prompt, extra };
         let failed = |error: minijinja::Error| ChatTemplateError::Render(describe(&error));
         self.environment
             .get_template(NAME)
@@ -99,13 +99,15 @@ impl ChatTemplate {
     }
 }
 
-/// What a template sees. Messages keep the order of their fields, which `tojson` shows.
+/// What a template sees; of two values of one name the later.
 #[derive(Serialize)]
-struct Context<'a, M> {
+struct Context<'a, M, E> {
+    #[serde(flatten)]
+    usual: &'a Map<String, Value>,
     messages: &'a [M],
     add_generation_prompt: bool,
     #[serde(flatten)]
-    others: &'a Map<String, Value>,
+    extra: &'a E,
 }
 
 /// What went wrong, with the line; the kind only where there is no more to say.

@@ -25,6 +25,8 @@ pub(super) fn environment() -> Environment<'static> {
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     environment.set_formatter(python_words);
     environment.add_filter("tojson", json::to_json);
+    // None can be gone through here and not in Python: templates ask `tools is iterable and tools | length > 0`.
+    environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
     environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, message))
     });

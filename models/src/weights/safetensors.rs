@@ -1,18 +1,16 @@
 //! Weights in safetensors files: one, or shards with an index.
 //!
-//! The header is checked by the `safetensors` crate: its size, that offsets neither overlap nor leave holes, that each
-//! tensor has the bytes its shape and type need, and that the file ends where the last tensor does. The index is checked
-//! against the shards: each tensor is in the shard that the index names, and in no other.
+//! Headers are checked in `header`. The index is checked against the shards: each tensor is in the shard that the index
+//! names, and in no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use ::safetensors::tensor::Metadata;
-use ::safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 use tch::{Kind, Tensor};
 
-use super::{WeightSource, elements, fault};
+use super::header::{self, Stored};
+use super::{WeightSource, fault};
 use crate::inspect::TensorInfo;
 use crate::mapped::Mapped;
 use crate::torch::dim;
@@ -21,15 +19,11 @@ use crate::{ModelError, files};
 /// Largest index to read, and most shards that it may name: bounds on what a wrong file can cost.
 const MAX_INDEX_BYTES: u64 = 64 << 20;
 const MAX_SHARDS: usize = 1024;
-/// Bytes of the length that precedes a header.
-const LENGTH_BYTES: usize = 8;
 
 #[derive(Debug)]
 struct Shard {
     file: Mapped,
-    metadata: Metadata,
-    /// Where the tensors begin.
-    start: usize,
+    tensors: BTreeMap<String, Stored>,
 }
 
 /// See the module.
@@ -92,7 +86,7 @@ impl SafeTensorsSource {
         let mut shards = Vec::with_capacity(paths.len());
         for (number, path) in paths.iter().enumerate() {
             let shard = Shard::open(path, limit)?;
-            for name in shard.metadata.tensors().keys() {
+            for name in shard.tensors.keys() {
                 if home.insert(name.clone(), number).is_some() {
                     return Err(fault(path, name, "is in two shards"));
                 }
@@ -148,11 +142,8 @@ fn inside(folder: &Path, index: &Path, name: &str) -> Result<PathBuf, ModelError
 impl Shard {
     fn open(path: &Path, limit: u64) -> Result<Self, ModelError> {
         let file = Mapped::open(path, limit)?;
-        let bad = |error| files::corrupt(path, format!("not a safetensors file: {error}"));
-        // The whole layout is checked here; what is kept is the header alone.
-        SafeTensors::deserialize(file.bytes()).map_err(bad)?;
-        let (length, metadata) = SafeTensors::read_metadata(file.bytes()).map_err(bad)?;
-        Ok(Self { file, metadata, start: length + LENGTH_BYTES })
+        let tensors = header::read(path, file.bytes())?;
+        Ok(Self { file, tensors })
     }
 }
 
@@ -161,9 +152,9 @@ impl WeightSource for SafeTensorsSource {
         self.home
             .iter()
             .filter_map(|(name, shard)| {
-                let info = self.shards[*shard].metadata.info(name)?;
-                let dtype = format!("{:?}", info.dtype).to_lowercase();
-                Some(TensorInfo { name: name.clone(), shape: info.shape.clone(), dtype })
+                let stored = self.shards[*shard].tensors.get(name)?;
+                let dtype = stored.kind.to_lowercase();
+                Some(TensorInfo { name: name.clone(), shape: stored.shape.clone(), dtype })
             })
             .collect()
     }
@@ -175,21 +166,19 @@ impl WeightSource for SafeTensorsSource {
     fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
         let missing = || fault(&self.path(name), name, "missing");
         let shard = &self.shards[*self.home.get(name).ok_or_else(missing)?];
-        let info = shard.metadata.info(name).ok_or_else(missing)?;
+        let stored = shard.tensors.get(name).ok_or_else(missing)?;
         let path = shard.file.path();
-        if info.shape != shape {
-            return Err(fault(path, name, format!("shape {:?}, expected {shape:?}", info.shape)));
+        if stored.shape != shape {
+            return Err(fault(path, name, format!("shape {:?}, expected {shape:?}", stored.shape)));
         }
-        let kind = match info.dtype {
-            Dtype::F16 => Kind::Half,
-            Dtype::BF16 => Kind::BFloat16,
-            Dtype::F32 => Kind::Float,
-            Dtype::F64 => Kind::Double,
-            other => return Err(fault(path, name, format!("type {other:?}; use F16, BF16, F32 or F64"))),
+        let kind = match stored.kind {
+            "F16" => Kind::Half,
+            "BF16" => Kind::BFloat16,
+            "F32" => Kind::Float,
+            "F64" => Kind::Double,
+            other => return Err(fault(path, name, format!("type {other}; use F16, BF16, F32 or F64"))),
         };
-        elements(path, name, shape)?;
-        let (from, to) = info.data_offsets;
-        let data = shard.file.bytes().get(shard.start + from..shard.start + to);
+        let data = shard.file.bytes().get(stored.range.clone());
         let data = data.ok_or_else(|| fault(path, name, "lies outside its file"))?;
         let dims: Vec<i64> = shape.iter().map(|size| dim(*size)).collect();
         let tensor = Tensor::f_from_data_size(data, &dims, kind)?;

@@ -76,6 +76,52 @@ fn damaged_files_are_refused() {
 }
 
 #[test]
+fn a_header_that_lies_is_refused_with_the_tensor() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bad.safetensors");
+    let one = r#""a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"#;
+    let of_a = |what: &str| format!(r#"{{"a":{{{what}}}}}"#);
+    for (header, reason) in [
+        (format!("{{{one},{one}}}"), "tensor `a` is there twice"),
+        (of_a(r#""dtype":"F32","shape":[2],"data_offsets":[8,0]"#), "tensor `a`: bytes 8 to 0 of 8"),
+        (of_a(r#""dtype":"F32","shape":[2],"data_offsets":[0,9]"#), "tensor `a`: bytes 0 to 9 of 8"),
+        (
+            of_a(r#""dtype":"F32","shape":[3],"data_offsets":[0,8]"#),
+            "tensor `a`: 8 bytes, but F32 [3] needs 12",
+        ),
+        (of_a(r#""dtype":"F32","shape":[1],"data_offsets":[0,4]"#), "4 bytes belong to no tensor"),
+        (of_a(r#""dtype":"F32","shape":[1],"data_offsets":[4,8]"#), "tensor `a`: its bytes leave a hole"),
+        (of_a(r#""dtype":"F7","shape":[2],"data_offsets":[0,8]"#), "tensor `a`: type `F7` is not known"),
+        (
+            of_a(r#""dtype":"F32","shape":[-2],"data_offsets":[0,8]"#),
+            "tensor `a`: invalid value: integer `-2`",
+        ),
+        (of_a(r#""dtype":"F32","shape":[1,1,1,1,1,1,1,1,2],"data_offsets":[0,8]"#), "more than 8 dimensions"),
+        (of_a(r#""dtype":"F32","shape":[2]"#), "tensor `a`: missing field `data_offsets`"),
+        (
+            format!(r#"{{{one},"b":{{"dtype":"U8","shape":[4],"data_offsets":[4,8]}}}}"#),
+            "tensor `b`: its bytes overlap",
+        ),
+        (format!(r#"{{"a\u001b[2J":{{}},{one}}}"#), "is too long or not plain text"),
+        ("[]".into(), "an object of tensors"),
+    ] {
+        std::fs::write(
+            &path,
+            [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 8]].concat(),
+        )
+        .unwrap();
+        let error = SafeTensorsSource::open(&path, LIMIT).unwrap_err().to_string();
+        assert!(error.contains(reason), "{header}: {error}");
+    }
+    let good = format!(
+        r#"{{"__metadata__":{{"format":"pt"}},"none":{{"dtype":"F4","shape":[0],"data_offsets":[8,8]}},{one}}}"#
+    );
+    std::fs::write(&path, [&(good.len() as u64).to_le_bytes()[..], good.as_bytes(), &[0; 8]].concat())
+        .unwrap();
+    assert_eq!(SafeTensorsSource::open(&path, LIMIT).unwrap().tensors().len(), 2);
+}
+
+#[test]
 fn an_index_that_lies_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     two(folder.path());

@@ -52,9 +52,6 @@ def rope(draw, writer, arch, size, tensors):
         writer.add_rope_scaling_factor(draw.choice([2.0, 8.0]))
         writer.add_rope_scaling_orig_ctx_len(draw.choice([16, 32]))
         if draw.random() < 0.3:
-            writer.add_rope_scaling_yarn_beta_fast(draw.choice([16.0, 32.0]))
-            writer.add_rope_scaling_yarn_beta_slow(draw.choice([1.0, 2.0]))
-        if draw.random() < 0.3:
             writer.add_rope_scaling_attn_factors(1.2)
     elif kind == "factors" and arch == "llama":
         tensors["rope_freqs.weight"] = np.array([draw.choice([1.0, 2.5, 8.0]) for _ in range(size["head"] // 2)])
@@ -122,8 +119,10 @@ def make(draw, path):
     arch = draw.choice(["llama", "llama", "qwen2", "gpt2"])
     whole = draw.choice([None, None, *FILE_TYPES])
     size = sizes(draw, wide=whole is not None)
+    if arch != "llama":  # llama.cpp knows other widths of heads in llama alone
+        size["head"] = size["width"] // size["heads"]
     if arch == "gpt2":
-        size |= {"keys": size["heads"], "head": size["width"] // size["heads"]}
+        size["keys"] = size["heads"]
     noise = np.random.default_rng(draw.randrange(1 << 32))
     shapes = gpt2_tensors(draw, size) if arch == "gpt2" else rotary_tensors(draw, arch, size)
     tensors = {name: noise.normal(1.0 if name.endswith("norm.weight") else 0.0, 0.2 if len(shape) == 1 else
@@ -201,7 +200,7 @@ def acumen(binary, command, path, ids, *more):
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def compare(binary, draw, path):
+def compare(binary, draw, path, name):
     vocab = next(int(t.shape[1]) for t in gguf.GGUFReader(path).tensors if t.name == "token_embd.weight")
     ids = [draw.randrange(vocab) for _ in range(draw.randrange(2, 30))]
     wanted, greedy = reference(dequantised(path), ids, 12)
@@ -210,7 +209,9 @@ def compare(binary, draw, path):
         for token, value in row["logits"]:
             found[row["pos"], token] = value
     far = float(np.abs(wanted - found).max())
-    if not far <= TOLERANCE:
+    # llama.cpp takes GELU from a table of 16-bit floats.
+    gelu = 1e-3 * np.abs(wanted).max() if name.startswith("gpt2") else 0.0
+    if not far <= TOLERANCE + gelu:
         return f"logits differ by {far:.4g} of {np.abs(wanted).max():.3g}", far
     ours = acumen(binary, "generate", path, ids, "--max-tokens", "12", "--json")[-1]["ids"]
     return (None if ours == greedy else f"greedy {ours}, expected {greedy}"), far
@@ -230,7 +231,7 @@ def main():
             path, name = os.path.join(folder, "m.gguf"), "?"
             try:
                 name = make(draw, path)
-                problem, far = compare(args.acumen, draw, path)
+                problem, far = compare(args.acumen, draw, path, name)
                 worst = max(worst, 0.0 if problem else far)
             except (RuntimeError, ValueError) as refusal:
                 problem = str(refusal)

@@ -181,6 +181,13 @@ def acumen(binary, command, folder, ids, *more):
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
+def noise(model, ids, wanted):
+    """How far transformers' own f32 is from f64: some networks magnify the last bit."""
+    with torch.no_grad():
+        exact = copy.deepcopy(model).double()(torch.tensor([ids])).logits[0]
+    return (exact - wanted).abs().max().item()
+
+
 def compare(binary, draw, folder, model):
     """What differs, in words, and the largest difference of a logit."""
     vocab = model.config.vocab_size
@@ -193,7 +200,7 @@ def compare(binary, draw, folder, model):
         for token, value in row["logits"]:
             found[row["pos"], token] = value
     far = (wanted - found).abs().max().item()
-    if far > TOLERANCE:
+    if far > TOLERANCE and far > 3 * noise(model, ids, wanted):
         return f"logits differ by {far:.4g} of {wanted.abs().max():.3g}", far
     prompt = ids[:max(1, len(ids) // 2)]
     count = min(24, most - len(prompt))

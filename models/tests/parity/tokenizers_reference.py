@@ -138,5 +138,6 @@ def chats():
     return {"messages": MESSAGES, "cases": out}
 
 
-json.dump({"by": "tokenizers 0.23.3, jinja2 3.1.6", "tokenizers": [byte_level(n) for n in PRE] + [sentence_piece()],
-           "chats": chats()}, open(sys.argv[1], "w"), ensure_ascii=False, separators=(",", ":"))
+if __name__ == "__main__":
+    json.dump({"by": "tokenizers 0.23.3, jinja2 3.1.6", "tokenizers": [byte_level(n) for n in PRE] + [sentence_piece()],
+               "chats": chats()}, open(sys.argv[1], "w"), ensure_ascii=False, separators=(",", ":"))

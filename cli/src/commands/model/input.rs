@@ -69,7 +69,14 @@ pub(crate) struct Loaded {
 impl Input {
     pub(super) fn load(&self) -> Result<Loaded> {
         let model = self.model.load()?;
-        let tokenizer = self.model.tokenizer()?;
+        let tokenizer = match self.model.tokenizer() {
+            // Ids need no tokenizer; text is then not shown.
+            Err(error) if self.prompt.ids.is_some() => {
+                tracing::warn!("{error:#}");
+                None
+            }
+            found => found?,
+        };
         let prompt = self.prompt.tokens(tokenizer.as_ref())?;
         Ok(Loaded { model, prompt, tokenizer })
     }
@@ -109,7 +116,7 @@ impl Prompt {
             (None, None) => bail!("no prompt: give --prompt, --prompt-file or --ids"),
         };
         let tokenizer =
-            tokenizer.context("this model came without tokenizer.json: give --ids instead of text")?;
+            tokenizer.context("this model came without a tokenizer: give --ids instead of text")?;
         if tokenizer.kind() == "bytes" {
             return Ok(byte_tokens(&bytes));
         }

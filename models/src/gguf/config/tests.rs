@@ -54,6 +54,14 @@ fn every_scaling_of_rotations_is_kept() {
     let factor =
         |kind: &str| llama().text("llama.rope.scaling.type", kind).f32("llama.rope.scaling.factor", 4.0);
     assert_eq!(scaling(factor("linear")), json!({ "rope_type": "linear", "factor": 4.0 }));
+    assert_eq!(scaling(llama().f32("llama.rope.scaling.factor", 4.0)), scaling(factor("linear")));
+    assert_eq!(scaling(factor("none")), json!(null));
+    // llama.cpp multiplies its own factor with the file's; one that was converted stands alone.
+    let attention = |key: &str| scaling(factor("yarn").f32(key, 1.5))["attention_factor"].as_f64().unwrap();
+    assert!((attention("llama.rope.scaling.attn_factor") - 1.5 * (1.0 + 0.1 * 4f64.ln())).abs() < 1e-9);
+    assert_eq!(attention("llama.rope.scaling.yarn_attn_factor"), 1.5);
+    assert!(refused(&factor("linear").f32("llama.rope.scaling.attn_factor", 1.5)).contains("attn_factor"));
+    assert!(refused(&factor("linear").floats("rope_freqs.weight", &[8], &[2.0; 8])).contains("one of them"));
     let yarn = factor("yarn").u32("llama.rope.scaling.original_context_length", 2048);
     let expected = json!({ "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 2048 });
     assert_eq!(scaling(yarn), expected);

@@ -204,7 +204,8 @@ impl Reader<'_> {
 
     fn positive(&self, field: &str, value: Option<f64>) -> Result<f64, ModelError> {
         value.filter(|value| *value > 0.0 && value.is_finite()).ok_or_else(|| {
-            files::corrupt(self.path, format!("rotary `{field}` is {value:?}; a number above 0 is expected"))
+            let found = value.map_or_else(|| "missing".to_owned(), |value| format!("{value}"));
+            files::corrupt(self.path, format!("rotary `{field}` is {found}; a number above 0 is expected"))
         })
     }
 
