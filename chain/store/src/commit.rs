@@ -2,8 +2,8 @@
 
 use std::sync::PoisonError;
 
-use acumen_chain_ledger::tree::{self as rules, key_hash};
 use acumen_chain_ledger::Changes;
+use acumen_chain_ledger::tree::{self as rules, key_hash};
 use acumen_protocol::codec::Encode as _;
 use acumen_protocol::{Hash, Height};
 use jmt::storage::TreeUpdateBatch;
