@@ -6,6 +6,7 @@
 //! | `target` | the miner: one that runs, or some in this process |
 //! | `call` | one request and what was seen of it |
 //! | `drive` | the two loops |
+//! | `overhead` | the server beside its bare model |
 //! | `report` | percentiles, table, JSON |
 //!
 //! Closed loop: so many requests in flight, the next one starts when one ends. Open loop: requests start when they are
@@ -14,6 +15,7 @@
 mod call;
 mod drive;
 mod options;
+mod overhead;
 mod report;
 mod target;
 
@@ -28,11 +30,36 @@ pub(crate) use options::Args;
 pub(crate) async fn run(args: Args) -> Result<()> {
     let wallet =
         || -> Result<acumen_protocol::Keypair> { args.wallet.open()?.keypair(crate::wallet::Role::Hotkey) };
+    if args.overhead {
+        let overhead = added(&args.load, &args.target, wallet).await?;
+        return if args.json {
+            crate::output::json_line(&serde_json::to_value(&overhead)?)
+        } else {
+            crate::output::line(overhead)
+        };
+    }
     let report = measure(&args.load, &args.target, wallet).await?;
     if args.json {
         return crate::output::json_line(&serde_json::to_value(&report)?);
     }
     crate::output::line(report)
+}
+
+/// Starts a miner and its bare model and compares them.
+async fn added(
+    load: &options::Load,
+    target: &options::Target,
+    wallet: impl FnOnce() -> Result<acumen_protocol::Keypair>,
+) -> Result<overhead::Overhead> {
+    load.check()?;
+    overhead::check(target, load)?;
+    let opened = target::open(target, load, wallet).await?;
+    let result = match opened.clients.first().and_then(|clients| clients.first()) {
+        Some(client) => overhead::measure(target, load, client).await,
+        None => Err(anyhow::anyhow!("there is no miner to ask")),
+    };
+    opened.close().await;
+    result
 }
 
 /// Finds or starts the miners, warms up, measures.

@@ -130,12 +130,12 @@ fn mark(sample: &mut Sample, last: &mut Option<Instant>, due: Instant, tokens: u
     sample.tokens += tokens;
 }
 
-fn likeliest(distribution: &Distribution) -> u32 {
+pub(super) fn likeliest(distribution: &Distribution) -> u32 {
     let best = distribution.ids.iter().zip(&distribution.logprobs).max_by(|a, b| a.1.total_cmp(b.1));
     best.map_or(0, |(id, _)| *id)
 }
 
-fn top_k(load: &Load) -> Option<u32> {
+pub(super) fn top_k(load: &Load) -> Option<u32> {
     (load.top_k > 0).then_some(load.top_k)
 }
 
@@ -155,7 +155,7 @@ fn text(load: &Load, index: u64) -> String {
     (0..load.prompt_tokens).map(letter).collect()
 }
 
-fn contexts(load: &Load, index: u64) -> Vec<Vec<u32>> {
+pub(super) fn contexts(load: &Load, index: u64) -> Vec<Vec<u32>> {
     let documents = load.documents as u64;
     (0..documents)
         .map(|document| text(load, index * documents + document).bytes().map(u32::from).collect())

@@ -17,6 +17,10 @@ pub(crate) struct Args {
     pub(crate) target: Target,
     #[command(flatten)]
     pub(crate) load: Load,
+    /// Report instead what the server adds to a step: the same documents through the miner and through its bare model, in
+    /// turn. With --model and --call predict
+    #[arg(long)]
+    pub(crate) overhead: bool,
     #[command(flatten)]
     pub(crate) wallet: crate::wallet::WalletOptions,
     /// Print one JSON object
@@ -29,7 +33,8 @@ Examples:
   acumen bench serve --model models/checkpoints/bytes.ngram --call tokenize --concurrency 32 --requests 20000
   acumen bench serve --model models/checkpoints/bytes.ngram --call fan-out --miners 256 --requests 20
   acumen bench serve --url http://203.0.113.7:8091 --miner 5… --call generate --rate 4 --slo-first-ms 500
-  acumen bench serve --model models/checkpoints/gpt-small.safetensors --call predict --concurrency 256 --requests 512";
+  acumen bench serve --model models/checkpoints/gpt-small.safetensors --call predict --concurrency 256 --requests 512
+  acumen bench serve --model models/checkpoints/gpt-small.safetensors --call predict --overhead --requests 20";
 
 /// Whom to ask: a miner that runs (`--url`), or some in this process (`--model`).
 #[derive(Debug, Clone, clap::Args)]

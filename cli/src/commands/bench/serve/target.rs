@@ -152,7 +152,8 @@ impl Opened {
     }
 }
 
-fn model(target: &Target) -> ModelConfig {
+/// How `--model` is loaded.
+pub(super) fn model(target: &Target) -> ModelConfig {
     let path = target.model.clone().unwrap_or_default();
     ModelConfig { threads: target.threads, dtype: target.dtype, hang_timeout_ms: 0, ..ModelConfig::new(path) }
 }

@@ -113,3 +113,21 @@ async fn every_kind_of_request_is_answered() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_is_compared_with_its_bare_model_step_by_step() {
+    let small = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/checkpoints/gpt-small.safetensors");
+    let shape = ["--call", "predict", "--requests", "3", "--warm-up", "1", "--output-tokens", "4"];
+    let wallet = || anyhow::bail!("no wallet is needed");
+    let mut cli = parse(&shape);
+    cli.target.model = Some(small.into());
+    let report = serde_json::to_value(super::added(&cli.load, &cli.target, wallet).await.unwrap()).unwrap();
+    assert_eq!(report["steps"], 9, "three documents of three steps after their first answer");
+    for part in ["engine_ms", "served_ms", "added_ms"] {
+        assert!(report[part]["p50"].as_f64().unwrap() > 0.0, "{part}: {report}");
+    }
+    for wrong in [&["--call", "generate"][..], &["--call", "predict", "--miners", "2"]] {
+        let cli = parse(wrong);
+        assert!(super::added(&cli.load, &cli.target, wallet).await.is_err(), "{wrong:?}");
+    }
+}
