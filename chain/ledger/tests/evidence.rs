@@ -255,3 +255,17 @@ fn l18_a_report_that_convicts_costs_nothing_and_no_other() {
     let refused = check(&chain.state, &chain.context(), &early, 8).unwrap();
     assert!(matches!(refused, Err(Rejection::Balance { .. })), "so it does before its turn");
 }
+
+/// What a light client makes of two certificates of one round: a proof against each voter of both.
+#[test]
+fn lc5_a_fork_costs_everybody_who_signed_both_sides() {
+    let mut chain = chain();
+    let reports = [21, 22].map(|node| report(votes(&chain, node, 5)));
+    chain.done(5, Call::Batch { calls: reports.to_vec() });
+    for hotkey in [11, 12] {
+        let info = chain.view().hotkey(account(hotkey)).unwrap().unwrap();
+        assert_eq!((info.total_stake, info.consensus_key), (acu(950), None));
+    }
+    chain.end_epoch();
+    assert_eq!(chain.set().len(), 2, "nobody else qualifies: the set stays, and the chain goes on");
+}
