@@ -55,7 +55,6 @@ fn unusable(error: ClientError) -> anyhow::Error {
         ClientError::Unreachable { .. } | ClientError::AllFailed { .. } => {
             "; start a subnet here with `acumen localnet`, or say where a node serves with --node"
         }
-        ClientError::NoNode { .. } => "; say where a node serves with --node",
         _ => "",
     };
     anyhow!("{error}{advice}")
