@@ -3,6 +3,9 @@
 //! Every query is a unit of work of its own: a row's result does not depend on the others, and no text is padded to
 //! another's length. Heads that share keys are read together, so that each key is loaded once for up to [`TOGETHER`].
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
 use std::cell::RefCell;
 
 use crate::element::Element;
@@ -68,7 +71,7 @@ impl Attention {
                 // SAFETY: the heads of one row that share a key are one unit's.
                 let mixed = unsafe { mixed.part(row * width + from, shared * self.size) };
                 let heads = Heads { keys: self.keys, key, size: self.size, scale: self.scale };
-                SCRATCH.with_borrow_mut(|scratch| group(heads, q, stretch, mixed, scratch));
+                SCRATCH.with_borrow_mut(|scratch| T::mix(heads, q, stretch, mixed, scratch));
             }
         });
     }
@@ -76,9 +79,19 @@ impl Attention {
 
 thread_local!(static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) });
 
+/// The queries of one row that share a key head, in the best way there is.
+pub(crate) fn mix<T: Element>(heads: Heads, q: &[T], cache: &[T], mixed: &mut [T], scratch: &mut Vec<f32>) {
+    #[cfg(target_arch = "x86_64")]
+    if crate::Cpu::this().avx512 && heads.size.is_multiple_of(LANES) {
+        // SAFETY: checked here; whole heads and tokens by `attend`.
+        return unsafe { avx512::group(heads, q, cache, mixed, scratch) };
+    }
+    group(heads, q, cache, mixed, scratch);
+}
+
 /// Where one key head lies in a token of the cache.
-#[derive(Clone, Copy)]
-pub(crate) struct Heads {
+#[derive(Debug, Clone, Copy)]
+pub struct Heads {
     keys: usize,
     key: usize,
     size: usize,

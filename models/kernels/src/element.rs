@@ -13,10 +13,34 @@ pub trait Element: Copy + Send + Sync + Default + 'static + sealed::Sealed {
     fn store(value: f32) -> Self;
 }
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for half::bf16 {}
+/// Loops that are compiled here for both types, where they are optimised as one unit, and not where they are used.
+pub(crate) mod sealed {
+    use crate::attention::{self, Heads};
+    use crate::{matrix, rows};
+
+    macro_rules! loops {
+        ($($name:ident($($argument:ident: $type:ty),*) = $path:path;)*) => {
+            #[allow(missing_docs)]
+            pub trait Sealed: Sized {
+                $(fn $name($($argument: $type),*);)*
+            }
+            loops!(@ f32; $($name($($argument: $type),*) = $path;)*);
+            loops!(@ half::bf16; $($name($($argument: $type),*) = $path;)*);
+        };
+        (@ $number:ty; $($name:ident($($argument:ident: $type:ty),*) = $path:path;)*) => {
+            impl Sealed for $number {
+                $(fn $name($($argument: $type),*) { $path($($argument),*) })*
+            }
+        };
+    }
+
+    loops! {
+        mix(heads: Heads, q: &[Self], cache: &[Self], mixed: &mut [Self], scratch: &mut Vec<f32>) = attention::mix;
+        norm(x: &[Self], weight: &[Self], epsilon: f32, y: &mut [Self]) = rows::norm_rows;
+        gate(both: &[Self], width: usize, y: &mut [Self]) = rows::gate_rows;
+        turn(heads: &mut [Self], cos: &[f32], sin: &[f32]) = rows::turn;
+        write(sums: &[f32], bias: &[f32], y: &mut [Self], add: bool) = matrix::write;
+    }
 }
 
 impl Element for f32 {

@@ -21,6 +21,7 @@ use half::bf16;
 
 use crate::cpu::Cpu;
 use crate::element::Element;
+use crate::math::on_best_vectors;
 use crate::memory::Region;
 use crate::shared::Shared;
 use crate::threads::parallel;
@@ -136,7 +137,12 @@ impl Matrix {
     pub fn multiply<X: Element, Y: Element>(&self, x: &[X], y: &mut [Y], add: bool) {
         assert!(X::WIDE == (self.arithmetic == Arithmetic::Floats), "packed for the other type");
         let rows = x.len() / self.inputs;
-        assert!(x.len() == rows * self.inputs && y.len() == rows * self.outputs, "{} by {}", x.len(), y.len());
+        assert!(
+            x.len() == rows * self.inputs && y.len() == rows * self.outputs,
+            "{} by {}",
+            x.len(),
+            y.len()
+        );
         if rows == 0 {
             return;
         }
@@ -146,7 +152,10 @@ impl Matrix {
 }
 
 fn check(length: usize, outputs: usize, inputs: usize) {
-    assert!(outputs > 0 && inputs > 0 && length == outputs * inputs, "{length} numbers, {outputs} by {inputs}");
+    assert!(
+        outputs > 0 && inputs > 0 && length == outputs * inputs,
+        "{length} numbers, {outputs} by {inputs}"
+    );
 }
 
 /// Puts numbers `[outputs, inputs]` in blocks; outputs beyond the last are zero.
@@ -242,24 +251,41 @@ impl<X: Element, Y: Element> Work<'_, X, Y> {
         let outputs = self.matrix.outputs;
         let from = block * BLOCK;
         let count = BLOCK.min(outputs - from);
+        let bias = self.matrix.bias.get(from..from + BLOCK).unwrap_or(&[]);
         for (row, sums) in sums.0[..rows].iter().enumerate() {
-            let mut sums = *sums;
-            if let Some(bias) = self.matrix.bias.get(from..from + BLOCK) {
-                sums.iter_mut().zip(bias).for_each(|(sum, bias)| *sum += bias);
-            }
             // SAFETY: the outputs of a block are one thread's.
             let y = unsafe { self.y.part((first + row) * outputs + from, count) };
-            match (<&mut [Y; BLOCK]>::try_from(y), self.add) {
-                (Ok(y), false) => y.iter_mut().zip(&sums).for_each(|(y, sum)| *y = Y::store(*sum)),
-                (Ok(y), true) => y.iter_mut().zip(&sums).for_each(|(y, sum)| *y = Y::store(y.load() + sum)),
-                (Err(_), add) => {
-                    // SAFETY: as above; the borrow before has ended.
-                    let y = unsafe { self.y.part((first + row) * outputs + from, count) };
-                    for (y, sum) in y.iter_mut().zip(&sums) {
-                        *y = Y::store(if add { y.load() + sum } else { *sum });
-                    }
-                }
+            Y::write(sums, bias, y, self.add);
+        }
+    }
+}
+
+on_best_vectors!(write[Y: Element](sums: &[f32], bias: &[f32], y: &mut [Y], add: bool) => {
+    write_row(sums, bias, y, add);
+});
+
+/// One row of a block: whole blocks without a check in the loop.
+#[inline(always)]
+fn write_row<Y: Element>(sums: &[f32], bias: &[f32], y: &mut [Y], add: bool) {
+    let Some(sums) = sums.first_chunk::<BLOCK>() else { return };
+    let mut sums = *sums;
+    if let Some(bias) = bias.first_chunk::<BLOCK>() {
+        for lane in 0..BLOCK {
+            sums[lane] += bias[lane];
+        }
+    }
+    if y.len() < BLOCK {
+        for (y, sum) in y.iter_mut().zip(sums) {
+            *y = Y::store(if add { y.load() + sum } else { sum });
+        }
+    } else if let Some(y) = y.first_chunk_mut::<BLOCK>() {
+        if add {
+            for lane in 0..BLOCK {
+                sums[lane] += y[lane].load();
             }
+        }
+        for lane in 0..BLOCK {
+            y[lane] = Y::store(sums[lane]);
         }
     }
 }

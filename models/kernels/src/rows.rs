@@ -22,7 +22,7 @@ pub fn rms_norm<T: Element>(x: &[T], weight: &[T], epsilon: f32, y: &mut [T]) {
     by_rows(rows, numbers, |range| {
         // SAFETY: each row is one thread's.
         let y = unsafe { y.part(range.start * width, range.len() * width) };
-        norm_rows(&x[range.start * width..range.end * width], weight, epsilon, y);
+        T::norm(&x[range.start * width..range.end * width], weight, epsilon, y);
     });
 }
 
@@ -57,7 +57,7 @@ pub fn gate_silu<T: Element>(both: &[T], width: usize, y: &mut [T]) {
     by_rows(rows, numbers, |range| {
         // SAFETY: each row is one thread's.
         let y = unsafe { y.part(range.start * width, range.len() * width) };
-        gate_rows(&both[range.start * 2 * width..range.end * 2 * width], width, y);
+        T::gate(&both[range.start * 2 * width..range.end * 2 * width], width, y);
     });
 }
 
@@ -106,7 +106,7 @@ pub fn rotate_and_store<T: Element>(rotation: &Rotation<'_>, rows: &mut [T], cac
             let (numbers, place) =
                 unsafe { (rows.part(row * width, width), cache.part(places[row] * stored, stored)) };
             let half = row * size / 2..(row + 1) * size / 2;
-            turn(&mut numbers[..(queries + keys) * size], &cos[half.clone()], &sin[half]);
+            T::turn(&mut numbers[..(queries + keys) * size], &cos[half.clone()], &sin[half]);
             place.copy_from_slice(&numbers[queries * size..]);
         }
     });
@@ -133,17 +133,22 @@ on_best_vectors!(turn[T: Element](heads: &mut [T], cos: &[f32], sin: &[f32]) => 
     }
 });
 
-/// Turns scores into natural-log probabilities in place, row by row. A NaN among the scores makes its whole row NaN.
-pub fn log_softmax(rows: &mut [Vec<f32>]) {
-    let numbers = rows.first().map_or(0, Vec::len).saturating_mul(rows.len());
-    let count = rows.len();
-    let rows = Shared::new(rows);
-    by_rows(count, numbers, |range| {
+/// Natural-log probabilities for rows of `width` scores. A NaN among the scores makes its whole row NaN.
+#[must_use]
+pub fn log_softmax(scores: &[f32], width: usize) -> Vec<Vec<f32>> {
+    assert!(width > 0 && scores.len().is_multiple_of(width), "rows of {width}");
+    let count = scores.len() / width;
+    let mut rows = vec![Vec::new(); count];
+    let slots = Shared::new(&mut rows);
+    by_rows(count, scores.len(), |range| {
         for row in range {
             // SAFETY: each row is one thread's.
-            log_softmax_row(&mut unsafe { rows.part(row, 1) }[0]);
+            let slot = &mut unsafe { slots.part(row, 1) }[0];
+            *slot = scores[row * width..(row + 1) * width].to_vec();
+            log_softmax_row(slot);
         }
     });
+    rows
 }
 
 on_best_vectors!(log_softmax_row[](row: &mut [f32]) => {

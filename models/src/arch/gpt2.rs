@@ -196,7 +196,7 @@ impl Gpt2 {
         let width = dim(layer.heads.queries * layer.heads.size);
         let qkv = layer.qkv.forward(&self.normalise(x, &layer.attention_norm)?)?;
         batch.store(cache, &qkv.f_narrow(1, width, 2 * width)?)?;
-        layer.heads.attend(batch, cache, &qkv.f_narrow(1, 0, width)?, None)
+        layer.heads.attend(batch, cache, &qkv, None)
     }
 }
 
@@ -215,15 +215,15 @@ impl Decoder for Gpt2 {
             if index + 1 == self.layers.len() {
                 (x, mixed) = (batch.wanted(x)?, batch.wanted(mixed)?);
             }
-            x = x.f_add(&layer.out.forward(&mixed)?)?;
+            x = layer.out.add_to(x, &mixed)?;
             let up = layer.up.forward(&self.normalise(&x, &layer.feed_norm)?)?;
-            x = x.f_add(&layer.down.forward(&self.activation.apply(up)?)?)?;
+            x = layer.down.add_to(x, &self.activation.apply(up)?)?;
         }
         Ok(x)
     }
 
     fn logits(&self, hidden: &Tensor) -> Result<Tensor, TchError> {
-        self.head.forward(&self.normalise(hidden, &self.norm)?)
+        self.head.scores(&self.normalise(hidden, &self.norm)?)
     }
 
     fn parameters(&self) -> u64 {

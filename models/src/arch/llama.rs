@@ -15,7 +15,7 @@ use super::{Decoder, Shape};
 use crate::ModelError;
 use crate::engine::{Arena, Batch};
 use crate::nn::rope::{Angles, Rope};
-use crate::nn::{Activation, Heads, Linear};
+use crate::nn::{Activation, Heads, Linear, rms_norm};
 use crate::torch::dim;
 use crate::weights::{Builder, Rows};
 
@@ -128,7 +128,7 @@ fn layer(
 
 impl Llama {
     fn normalise(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor, TchError> {
-        x.f_rms_norm([weight.size()[0]], Some(weight), self.epsilon)
+        rms_norm(x, weight, self.epsilon)
     }
 
     fn attention(
@@ -139,19 +139,15 @@ impl Llama {
         batch: &Batch,
         cache: &Tensor,
     ) -> Result<Tensor, TchError> {
-        let (queries, keys) = (dim(self.heads.queries), dim(self.heads.keys));
-        let size = dim(self.heads.size);
-        let qkv = layer.qkv.forward(&self.normalise(x, &layer.attention_norm)?)?;
-        let turned = qkv.f_narrow(1, 0, (queries + keys) * size)?;
-        angles.rotate(&mut turned.f_unflatten(1, [queries + keys, size])?)?;
-        batch.store(cache, &qkv.f_narrow(1, queries * size, 2 * keys * size)?)?;
-        self.heads.attend(batch, cache, &qkv.f_narrow(1, 0, queries * size)?, layer.window)
+        let mut qkv = layer.qkv.forward(&self.normalise(x, &layer.attention_norm)?)?;
+        self.heads.turn_and_store(batch, angles, &mut qkv, cache)?;
+        self.heads.attend(batch, cache, &qkv, layer.window)
     }
 
-    fn feed_forward(&self, layer: &Layer, x: &Tensor) -> Result<Tensor, TchError> {
-        let both = layer.gate_up.forward(&self.normalise(x, &layer.feed_norm)?)?;
-        let gate = self.activation.apply(both.f_narrow(1, 0, self.hidden)?)?;
-        layer.down.forward(&gate.f_mul(&both.f_narrow(1, self.hidden, self.hidden)?)?)
+    /// Adds the gated part to the rows.
+    fn feed_forward(&self, layer: &Layer, x: Tensor) -> Result<Tensor, TchError> {
+        let both = layer.gate_up.forward(&self.normalise(&x, &layer.feed_norm)?)?;
+        layer.down.add_to(x, &self.activation.gate(&both, self.hidden)?)
     }
 }
 
@@ -169,15 +165,13 @@ impl Decoder for Llama {
             if index + 1 == self.layers.len() {
                 (x, mixed) = (batch.wanted(x)?, batch.wanted(mixed)?);
             }
-            x = x.f_add(&layer.out.forward(&mixed)?)?;
-            let fed = self.feed_forward(layer, &x)?;
-            x = x.f_add(&fed)?;
+            x = self.feed_forward(layer, layer.out.add_to(x, &mixed)?)?;
         }
         Ok(x)
     }
 
     fn logits(&self, hidden: &Tensor) -> Result<Tensor, TchError> {
-        self.head.forward(&self.normalise(hidden, &self.norm)?)
+        self.head.scores(&self.normalise(hidden, &self.norm)?)
     }
 
     fn parameters(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! One step as tensors: which tokens run, where their keys and values go, and who looks at what.
 
+use acumen_models_kernels::Query;
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::extents::Extent;
@@ -16,10 +17,14 @@ pub(crate) struct Batch {
     pub(crate) positions: Vec<usize>,
     /// Length of its text when each entered.
     pub(crate) spans: Vec<usize>,
-    /// Attention calls, in the order of the rows.
+    /// Leading rows that are single tokens and need no call of libtorch's.
+    pub(crate) steps: usize,
+    /// Where the text of each of them begins in the cache.
+    starts: Vec<usize>,
+    /// Attention calls for the others, in the order of the rows.
     pub(crate) groups: Vec<Group>,
     /// Where each row's keys and values go, `[rows]`.
-    places: Tensor,
+    places: Vec<usize>,
     /// Rows whose last hidden state is wanted, where that is not all of them.
     wanted: Option<Tensor>,
 }
@@ -69,20 +74,26 @@ impl Batch {
         let rows = runs.iter().map(|(run, _)| run.tokens).sum();
         let mut ids = Vec::with_capacity(rows);
         let mut places = Vec::with_capacity(rows);
+        let own = if device == Device::Cpu {
+            runs.iter().take_while(|(run, _)| run.tokens == 1).count()
+        } else {
+            0
+        };
         let (mut positions, mut spans) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
         for (run, extent) in runs {
             let Some(sequence) = sequences.get(&run.id) else { continue };
             for position in run.from..run.from + run.tokens {
                 ids.push(i64::from(sequence.tokens[position]));
-                places.push(dim(extent.start + position));
+                places.push(extent.start + position);
                 positions.push(position);
                 spans.push(sequence.spans[position]);
             }
         }
-        let groups = groups(runs, windows, kind, device)?;
+        let groups = groups(own, &runs[own..], windows, kind, device)?;
+        let starts = runs[..own].iter().map(|(_, extent)| extent.start).collect();
         let tensor = |values: &[i64]| Tensor::f_from_slice(values)?.f_to_device(device);
         let some = if wanted.len() < rows { Some(tensor(wanted)?) } else { None };
-        Ok(Self { ids: tensor(&ids)?, positions, spans, groups, places: tensor(&places)?, wanted: some })
+        Ok(Self { ids: tensor(&ids)?, positions, spans, steps: own, starts, groups, places, wanted: some })
     }
 
     /// The rows whose last hidden state is wanted: behind the last layer's attention nothing looks at the others.
@@ -92,12 +103,30 @@ impl Batch {
 
     /// Writes the rows' keys and values `[rows, cache width]` to a layer's cache.
     pub(crate) fn store(&self, cache: &Tensor, rows: &Tensor) -> Result<(), TchError> {
-        cache.shallow_clone().f_index_copy_(0, &self.places, rows).map(drop)
+        let places: Vec<i64> = self.places.iter().map(|place| dim(*place)).collect();
+        let places = Tensor::f_from_slice(&places)?.f_to_device(cache.device())?;
+        cache.shallow_clone().f_index_copy_(0, &places, rows).map(drop)
+    }
+
+    /// Where each row's keys and values go.
+    pub(crate) fn places(&self) -> &[usize] {
+        &self.places
+    }
+
+    /// What each of the leading rows looks at in a layer that looks back so far.
+    pub(crate) fn seen(&self, window: Option<usize>) -> Vec<Query> {
+        let seen = |(start, position): (&usize, &usize)| {
+            let hidden = window.map_or(0, |window| (position + 1).saturating_sub(window));
+            Query { first: start + hidden, tokens: position + 1 - hidden }
+        };
+        self.starts.iter().zip(&self.positions).map(seen).collect()
     }
 }
 
-/// Single tokens whose stretches lie side by side share a call; a chunk has one of its own.
+/// Single tokens whose stretches lie side by side share a call; a chunk has one of its own. `before` are the rows that
+/// need none.
 fn groups(
+    before: usize,
     runs: &[(Run, Extent)],
     windows: &[Option<usize>],
     kind: Kind,
@@ -106,7 +135,7 @@ fn groups(
     let beside = |a: &(Run, Extent), b: &(Run, Extent)| {
         a.0.tokens == 1 && b.0.tokens == 1 && a.1.length == b.1.length && a.1.start + a.1.length == b.1.start
     };
-    let mut first = 0;
+    let mut first = before;
     let mut groups = Vec::new();
     for group in runs.chunk_by(beside) {
         let (run, extent) = &group[0];

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use acumen_models_kernels::log_softmax;
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::extents::Extents;
@@ -9,6 +10,7 @@ use super::plan::{Run, plan};
 use super::sequence::{Sequence, SequenceId, Sequences};
 use super::{Arena, Batch, MOST_KEPT, SHORTEST_PREFIX, STEP_ROWS};
 use crate::arch::Decoder;
+use crate::nn::numbers;
 use crate::torch::{dim, size};
 use crate::{LogProbs, ModelError, Token};
 
@@ -187,12 +189,9 @@ impl Engine {
 
     /// Scores what follows the last token of each text, one row each.
     fn answer(&mut self, hidden: &Tensor, ends: &[SequenceId]) -> Result<(), TchError> {
-        let logits = self.network.logits(hidden)?;
-        let normal = logits.f_log_softmax(-1, Kind::Float)?.f_to_device(Device::Cpu)?.f_contiguous()?;
-        let vocab = size(normal.size2()?.1);
-        for (row, id) in ends.iter().enumerate() {
-            let mut distribution = vec![0f32; vocab];
-            normal.f_select(0, dim(row))?.f_copy_data(&mut distribution, vocab)?;
+        let logits = self.network.logits(hidden)?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?;
+        let (logits, vocab) = (logits.f_contiguous()?, size(logits.size2()?.1));
+        for (id, distribution) in ends.iter().zip(log_softmax(numbers(&logits), vocab)) {
             // One NaN among the logits makes every log-probability NaN.
             if distribution[0].is_nan() {
                 self.fail(*id, ModelError::Engine("the model answered with NaN".into()));

@@ -1,6 +1,10 @@
 //! The functions between two linear layers, by the names of Hugging Face's configurations.
 
+use acumen_models_kernels::gate_silu;
 use tch::{TchError, Tensor};
+
+use super::numbers::{by_kind, is_host, read, write};
+use crate::torch::size;
 
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +66,18 @@ impl Activation {
             "linear" => Some(Self::Linear),
             _ => None,
         }
+    }
+
+    /// `activation(gate) · up` for rows of gate and up side by side, `width` of each.
+    pub(crate) fn gate(self, both: &Tensor, width: i64) -> Result<Tensor, TchError> {
+        if self != Self::Silu || !is_host(both) {
+            let gate = self.apply(both.f_narrow(1, 0, width)?)?;
+            return gate.f_mul(&both.f_narrow(1, width, width)?);
+        }
+        let (rows, _) = both.size2()?;
+        let mut y = Tensor::f_empty([rows, width], (both.kind(), both.device()))?;
+        by_kind!(both, T => gate_silu(read::<T>(both), size(width), write(&mut y)));
+        Ok(y)
     }
 
     /// In place where libtorch can: `x` is a fresh result of the layer before.

@@ -3,11 +3,17 @@
 //! Heads that share keys and values are treated as further queries of one head, so that grouped attention copies nothing:
 //! a step has queries `[sequences, key heads, group, head]`; a chunk of one text reads each key head under `group` names
 //! with stride 0. Keys and values are views into the arena.
+//!
+//! On the processor single queries are not libtorch's: its kernel pays a fixed cost for each text and head, and pads all
+//! texts of a call to the longest.
 
+use acumen_models_kernels::{Attention, Rotation, rotate_and_store};
 use tch::{Device, TchError, Tensor};
 
+use super::numbers::{by_kind, is_host, read, write};
+use super::rope::Angles;
 use crate::engine::{Batch, Group};
-use crate::torch::dim;
+use crate::torch::{dim, size};
 
 /// The heads of a layer.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,15 +34,42 @@ impl Heads {
         2 * self.keys * self.size
     }
 
-    /// Attends from `q` `[rows, queries · size]` to what `cache` `[tokens, cache width]` holds for each row's sequence.
+    /// Turns queries and keys of `qkv` `[rows, queries | keys | values]` and puts keys and values into the cache.
+    pub(crate) fn turn_and_store(
+        &self,
+        batch: &Batch,
+        angles: &Angles,
+        qkv: &mut Tensor,
+        cache: &Tensor,
+    ) -> Result<(), TchError> {
+        let (queries, keys, size) = (self.queries, self.keys, self.size);
+        let mut cache = cache.shallow_clone();
+        match angles {
+            Angles::Host { cos, sin } if is_host(qkv) && is_host(&cache) && qkv.kind() == cache.kind() => {
+                let rotation = Rotation { cos, sin, queries, keys, size, places: batch.places() };
+                by_kind!(qkv, T => rotate_and_store(&rotation, write::<T>(qkv), write(&mut cache)));
+                Ok(())
+            }
+            _ => {
+                let turned = qkv.f_narrow(1, 0, dim((queries + keys) * size))?;
+                angles.rotate(&mut turned.f_unflatten(1, [dim(queries + keys), dim(size)])?)?;
+                batch.store(&cache, &qkv.f_narrow(1, dim(queries * size), dim(2 * keys * size))?)
+            }
+        }
+    }
+
+    /// Attends from the queries that `qkv` `[rows, queries | …]` begins with to what `cache` `[tokens, cache width]`
+    /// holds for each row's sequence.
     pub(crate) fn attend(
         &self,
         batch: &Batch,
         cache: &Tensor,
-        q: &Tensor,
+        qkv: &Tensor,
         window: Option<usize>,
     ) -> Result<Tensor, TchError> {
-        let parts = batch.groups.iter().map(|group| {
+        let q = qkv.f_narrow(1, 0, dim(self.queries * self.size))?;
+        let own = (batch.steps > 0).then(|| self.steps(batch, cache, qkv, window));
+        let parts = own.into_iter().chain(batch.groups.iter().map(|group| {
             let rows = q.f_narrow(0, dim(group.first), dim(group.rows()))?;
             let mask = group.mask(window);
             if group.queries == 1 {
@@ -44,9 +77,30 @@ impl Heads {
             } else {
                 self.chunk(group, cache, &rows, mask)
             }
-        });
+        }));
         let mut parts = parts.collect::<Result<Vec<_>, TchError>>()?;
         if parts.len() == 1 { Ok(parts.remove(0)) } else { Tensor::f_cat(&parts, 0) }
+    }
+
+    /// The batch's leading rows, one query each of a sequence of its own.
+    fn steps(
+        &self,
+        batch: &Batch,
+        cache: &Tensor,
+        qkv: &Tensor,
+        window: Option<usize>,
+    ) -> Result<Tensor, TchError> {
+        let heads =
+            Attention { queries: self.queries, keys: self.keys, size: self.size, scale: self.scale as f32 };
+        let (qkv, cache) = (qkv.f_contiguous()?, cache.f_contiguous()?);
+        let (_, width) = qkv.size2()?;
+        let sizes = [dim(batch.steps), dim(self.queries * self.size)];
+        let mut mixed = Tensor::f_empty(sizes, (qkv.kind(), qkv.device()))?;
+        let rows = batch.seen(window);
+        by_kind!(qkv, T => {
+            heads.attend(&rows, (read::<T>(&qkv), size(width)), read(&cache), write(&mut mixed));
+        });
+        Ok(mixed)
     }
 
     /// One query for each of many sequences.

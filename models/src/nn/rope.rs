@@ -23,12 +23,23 @@ pub(crate) struct Rope {
     attention: f32,
 }
 
-/// Sines and cosines for the rows of one batch, each `[rows, 1, head]`.
+/// Sines and cosines for the rows of one batch.
 #[derive(Debug)]
-pub(crate) struct Angles {
-    cos: Tensor,
-    /// Negative in the first half: it multiplies the halves swapped.
-    sin: Tensor,
+pub(crate) enum Angles {
+    /// For our own kernels: half a head for each row.
+    Host {
+        /// Cosines.
+        cos: Vec<f32>,
+        /// Sines.
+        sin: Vec<f32>,
+    },
+    /// For libtorch, each `[rows, 1, head]`.
+    Device {
+        /// Cosines, twice.
+        cos: Tensor,
+        /// Sines, negative in the first half: they multiply the halves swapped.
+        sin: Tensor,
+    },
 }
 
 impl Rope {
@@ -47,7 +58,7 @@ impl Rope {
         device: Device,
     ) -> Result<Angles, TchError> {
         let half = self.config.dim / 2;
-        let count = positions.len() * self.config.dim;
+        let count = positions.len() * half;
         let (mut cos, mut sin) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let mut own = (0, Vec::new());
         for (position, span) in positions.iter().zip(spans) {
@@ -60,30 +71,35 @@ impl Rope {
                     &own.1
                 }
             };
-            let angles = frequencies.iter().map(|frequency| *position as f32 * frequency);
-            let from = cos.len();
-            for angle in angles {
-                cos.push(angle.cos() * self.attention);
-                sin.push(-angle.sin() * self.attention);
+            for frequency in frequencies {
+                let (sine, cosine) = (*position as f32 * frequency).sin_cos();
+                cos.push(cosine * self.attention);
+                sin.push(sine * self.attention);
             }
-            cos.extend_from_within(from..from + half);
-            let second: Vec<f32> = sin[from..from + half].iter().map(|sine| -sine).collect();
-            sin.extend(second);
         }
-        let shape = [dim(positions.len()), 1, dim(self.config.dim)];
+        if device == Device::Cpu {
+            return Ok(Angles::Host { cos, sin });
+        }
         let tensor = |values: &[f32]| {
-            Tensor::f_from_slice(values)?.f_view(shape)?.f_to_device(device)?.f_to_kind(kind)
+            Tensor::f_from_slice(values)?.f_view([dim(positions.len()), 1, dim(half)])?.f_to_device(device)
         };
-        Ok(Angles { cos: tensor(&cos)?, sin: tensor(&sin)? })
+        let (cos, sin) = (tensor(&cos)?, tensor(&sin)?);
+        Ok(Angles::Device {
+            cos: Tensor::f_cat(&[&cos, &cos], 2)?.f_to_kind(kind)?,
+            sin: Tensor::f_cat(&[&sin.f_neg()?, &sin], 2)?.f_to_kind(kind)?,
+        })
     }
 }
 
 impl Angles {
     /// Turns `x` `[rows, heads, head]` in place: pairs are (i, i + half).
     pub(crate) fn rotate(&self, x: &mut Tensor) -> Result<(), TchError> {
+        let Self::Device { cos, sin } = self else {
+            return Err(TchError::Kind("angles of the processor for another device".into()));
+        };
         let swapped = x.f_unflatten(2, [2, -1])?.f_flip([2])?.f_flatten(2, 3)?;
-        let _ = x.f_mul_(&self.cos)?;
-        let _ = x.f_addcmul_(&swapped, &self.sin)?;
+        let _ = x.f_mul_(cos)?;
+        let _ = x.f_addcmul_(&swapped, sin)?;
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use tch::{Kind, TchError, Tensor};
 use super::int8::finish;
 use super::{GROUP, OUTPUTS, bytes, check_device, rows};
 use crate::ModelError;
+use crate::nn::Dense;
 use crate::torch::dim;
 use crate::weights::Target;
 
@@ -24,7 +25,7 @@ pub(crate) struct Int4 {
     scales: Tensor,
     bias: Option<Tensor>,
     /// The same weights for many rows.
-    dense: Option<Tensor>,
+    dense: Option<Dense>,
 }
 
 impl Int4 {
@@ -46,9 +47,10 @@ impl Int4 {
         let zeros = (steps * 8.0).f_add(leasts)?;
         let scales = Tensor::f_stack(&[steps, &zeros], 2)?.f_transpose(0, 1)?;
         let scales = scales.f_to_kind(to.kind)?.f_contiguous()?;
-        let dense = if to.dense_copy { Some(dense(values, steps, leasts)?) } else { None };
-        let packed = values.f_internal_convert_weight_to_int4pack_for_cpu(1)?;
         let bias = bias.map(|bias| bias.f_to_kind(to.kind)).transpose()?;
+        let copy = || Dense::new(dense(values, steps, leasts)?, bias.as_ref().map(Tensor::shallow_clone));
+        let dense = to.dense_copy.then(copy).transpose()?;
+        let packed = values.f_internal_convert_weight_to_int4pack_for_cpu(1)?;
         Ok(Self { packed, scales, bias, dense })
     }
 
@@ -67,7 +69,7 @@ impl Int4 {
 
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         if let Some(dense) = self.dense.as_ref().filter(|_| rows(x) >= DENSE_ROWS) {
-            return x.f_linear(dense, self.bias.as_ref());
+            return dense.forward(x);
         }
         let sizes = x.size();
         let inputs = sizes.last().copied().unwrap_or(1);

@@ -4,6 +4,7 @@ use tch::{Kind, TchError, Tensor};
 
 use super::{bytes, check_device, rows};
 use crate::ModelError;
+use crate::nn::Dense;
 use crate::weights::Target;
 
 /// Rows from which the dense product is faster. Measured on two cores with AVX-512 for the layers of SmolLM2-135M; see
@@ -19,7 +20,7 @@ pub(crate) struct Int8 {
     scales: Tensor,
     bias: Option<Tensor>,
     /// The same weights for many rows.
-    dense: Option<Tensor>,
+    dense: Option<Dense>,
 }
 
 impl Int8 {
@@ -35,13 +36,14 @@ impl Int8 {
         let steps = weight.f_div(&scales.f_to_kind(Kind::Float)?)?.f_round()?.f_clamp(-127.0, 127.0)?;
         let packed = steps.f_to_kind(Kind::Int8)?.f_contiguous()?;
         let bias = bias.map(|bias| bias.f_to_kind(to.kind)).transpose()?;
-        let dense = to.dense_copy.then(|| weight.f_to_kind(Kind::BFloat16)).transpose()?;
+        let copy = || Dense::new(weight.f_to_kind(Kind::BFloat16)?, bias.as_ref().map(Tensor::shallow_clone));
+        let dense = to.dense_copy.then(copy).transpose()?;
         Ok(Self { weight: packed, scales: scales.f_flatten(0, 1)?.f_contiguous()?, bias, dense })
     }
 
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor, TchError> {
         if let Some(dense) = self.dense.as_ref().filter(|_| rows(x) >= DENSE_ROWS) {
-            return x.f_linear(dense, self.bias.as_ref());
+            return dense.forward(x);
         }
         let sizes = x.size();
         let inputs = sizes.last().copied().unwrap_or(1);

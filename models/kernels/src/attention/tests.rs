@@ -11,7 +11,8 @@ fn exact(heads: &Attention, row: Query, q: &[f64], cache: &[f64]) -> Vec<f64> {
     for head in 0..heads.queries {
         let key = head / (heads.queries / keys);
         let q = &q[head * size..(head + 1) * size];
-        let at = |token: usize, part: usize| &cache[(row.first + token) * stored + (part + key) * size..][..size];
+        let at =
+            |token: usize, part: usize| &cache[(row.first + token) * stored + (part + key) * size..][..size];
         let score = |token: usize| {
             q.iter().zip(at(token, 0)).map(|(q, k)| q * k).sum::<f64>() * f64::from(heads.scale)
         };

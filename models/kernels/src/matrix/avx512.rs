@@ -41,8 +41,12 @@ pub(super) unsafe fn blocks<X: Element, Y: Element>(
             unsafe {
                 match (matrix.arithmetic, &matrix.weights) {
                     (Arithmetic::Pairs, _) => pairs(count, x.cast(), steps, weights.cast(), fetch, &mut sums),
-                    (_, Weights::Floats(_)) => floats(count, x.cast(), steps, weights.cast(), fetch, &mut sums),
-                    (_, Weights::Pairs(_)) => halves(count, x.cast(), steps, weights.cast(), fetch, &mut sums),
+                    (_, Weights::Floats(_)) => {
+                        floats(count, x.cast(), steps, weights.cast(), fetch, &mut sums)
+                    }
+                    (_, Weights::Pairs(_)) => {
+                        halves(count, x.cast(), steps, weights.cast(), fetch, &mut sums)
+                    }
                 }
             }
             work.finish(&sums, first, count, block);
@@ -56,7 +60,14 @@ macro_rules! kernel {
     ($name:ident, $features:literal, $x:ty, $w:ty, |$xs:ident, $at:ident, $weights:ident, $sums:ident, $rows:ident| $body:expr) => {
         #[inline]
         #[target_feature(enable = $features)]
-        unsafe fn $name(count: usize, x: *const $x, steps: usize, w: *const $w, fetch: Fetch, out: &mut Sums) {
+        unsafe fn $name(
+            count: usize,
+            x: *const $x,
+            steps: usize,
+            w: *const $w,
+            fetch: Fetch,
+            out: &mut Sums,
+        ) {
             #[inline]
             #[target_feature(enable = $features)]
             unsafe fn tile<const R: usize>(
@@ -70,8 +81,7 @@ macro_rules! kernel {
                 for step in 0..steps {
                     for line in 0..fetch.lines {
                         let at = fetch.from.wrapping_add((step * fetch.lines + line) * 64);
-                        // SAFETY: a prefetch of any address is harmless.
-                        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+                        _mm_prefetch::<_MM_HINT_T0>(at.cast());
                     }
                     // SAFETY: by the caller's promise, see `blocks`.
                     unsafe {
