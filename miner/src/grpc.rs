@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use acumen_proto::inference::MAX_MESSAGE_BYTES;
 use acumen_proto::inference_v1::inference_server::InferenceServer;
+use acumen_serving::reflection;
 use tokio::net::TcpListener;
 use tonic::server::NamedService;
 use tonic::transport::ServerTlsConfig;
@@ -33,17 +34,7 @@ pub(crate) async fn serve(
     health: tonic_health::pb::health_server::HealthServer<impl tonic_health::pb::health_server::Health>,
     tls: Option<ServerTlsConfig>,
 ) -> Result<(), String> {
-    let reflection = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(acumen_proto::FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            // The descriptors are of all packages; what is not served here is not told here.
-            .with_service_name(<InferenceServer<Service> as NamedService>::NAME)
-            .with_service_name("grpc.health.v1.Health")
-    };
-    let current = reflection().build_v1().map_err(|error| error.to_string())?;
-    // What grpcurl before 1.9 and grpcio's own client ask for.
-    let older = reflection().build_v1alpha().map_err(|error| error.to_string())?;
+    let reflection = reflection(&[<InferenceServer<Service> as NamedService>::NAME])?;
     let draining = shared.draining.clone();
     let streams = u32::try_from(shared.limits.max_streams).unwrap_or(u32::MAX);
     let inference = InferenceServer::new(Service(Arc::clone(&shared)))
@@ -60,8 +51,8 @@ pub(crate) async fn serve(
         .layer(RequestIds)
         .add_service(inference)
         .add_service(health)
-        .add_service(current)
-        .add_service(older)
+        .add_service(reflection.v1)
+        .add_service(reflection.v1alpha)
         .serve_with_incoming_shutdown(
             TcpIncoming::from(listener).with_nodelay(Some(true)),
             draining.cancelled_owned(),

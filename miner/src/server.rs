@@ -11,6 +11,7 @@ use std::time::Duration;
 use acumen_models::{LanguageModel, ModelError};
 use acumen_proto::verifier::Verifier;
 use acumen_protocol::{Hash, Keypair, TrackId};
+use acumen_serving::{ended, serve_pages};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -32,7 +33,7 @@ use crate::slots::Slots;
 use crate::supervisor::Supervisor;
 use crate::tls::Identity;
 use crate::watch::Watch;
-use crate::{Error, grpc, health, http, kserve, tls};
+use crate::{Error, grpc, health, kserve, tls};
 
 /// How long connections and the model's thread may take to end after the last stream has.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -125,7 +126,7 @@ impl Miner {
         let tls = self.identity.as_ref().map(Identity::server);
         let grpc = grpc::serve(self.listener, Arc::clone(&shared), health_service, tls);
         let mut grpc = tokio::spawn(grpc);
-        let mut pages = tokio::spawn(pages(self.metrics_listener, Arc::clone(&shared), stop.clone()));
+        let mut pages = tokio::spawn(serve_pages(self.metrics_listener, Arc::clone(&shared), stop.clone()));
         let kserve = kserve(&self.config, self.kserve_listener, &shared);
         let mut kserve = tokio::spawn(kserve);
         let supervisor = Supervisor::new(Arc::clone(&shared), &self.config, self.reload, loader);
@@ -135,9 +136,9 @@ impl Miner {
                 result
             }
             () = shutdown.cancelled() => Ok(()),
-            ended = &mut grpc => Err(failed(address, ended)),
-            ended = &mut pages => Err(failed(metrics_address.unwrap_or(address), ended)),
-            ended = &mut kserve => Err(failed(kserve_address.unwrap_or(address), ended)),
+            result = &mut grpc => Err(failed(address, result)),
+            result = &mut pages => Err(failed(metrics_address.unwrap_or(address), result)),
+            result = &mut kserve => Err(failed(kserve_address.unwrap_or(address), result)),
         };
         drain(&shared).await;
         stop.cancel();
@@ -236,20 +237,6 @@ async fn drain(shared: &Shared) {
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, shared.streams.wait()).await;
 }
 
-async fn pages(
-    listener: Option<TcpListener>,
-    shared: Arc<Shared>,
-    stop: CancellationToken,
-) -> Result<(), String> {
-    match listener {
-        Some(listener) => http::serve(listener, shared, stop).await.map_err(|error| error.to_string()),
-        None => {
-            stop.cancelled().await;
-            Ok(())
-        }
-    }
-}
-
 /// Loads the modules and serves them; without a listener nothing, until the drain.
 fn kserve(
     config: &Config,
@@ -272,13 +259,8 @@ fn kserve(
     }
 }
 
-fn failed(address: SocketAddr, ended: Result<Result<(), String>, tokio::task::JoinError>) -> Error {
-    let reason = match ended {
-        Ok(Ok(())) => "it ended by itself".to_owned(),
-        Ok(Err(reason)) => reason,
-        Err(error) => error.to_string(),
-    };
-    Error::Serve { address, reason }
+fn failed(address: SocketAddr, result: Result<Result<(), String>, tokio::task::JoinError>) -> Error {
+    Error::Serve { address, reason: ended(result) }
 }
 
 async fn bind(address: SocketAddr, field: &'static str) -> Result<TcpListener, Error> {

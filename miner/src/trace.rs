@@ -47,6 +47,7 @@ where
         let answer = span.in_scope(|| self.0.call(request));
         let named = async move {
             let mut response = answer.await?;
+            tracing::debug!(status = %response.status(), "answered, or begins to");
             // Visible ASCII: always a header's value.
             if let Ok(id) = HeaderValue::from_str(id.as_str()) {
                 response.headers_mut().insert(X_REQUEST_ID, id);

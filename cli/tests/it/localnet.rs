@@ -1,6 +1,7 @@
 //! A whole subnet as processes: it pays, conserves, survives `kill -9` of every role, and resumes.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 
@@ -35,6 +36,8 @@ impl Localnet {
             .arg(miners)
             .arg("--dir")
             .arg(dir)
+            // So much that a request leaves a line in the log of each process that it reaches.
+            .env("RUST_LOG", "info,acumen_miner=debug,acumen_gateway=debug")
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -78,17 +81,43 @@ fn check_conservation(line: &Value, before: Option<&Value>) {
     assert_eq!(amount(line, "issuance"), grown, "{line}");
 }
 
+/// What `localnet.json` says of the running processes.
+fn processes(dir: &Path) -> Vec<Value> {
+    serde_json::from_str(&std::fs::read_to_string(dir.join("localnet.json")).unwrap()).unwrap()
+}
+
 fn pid(dir: &Path, name: &str) -> Pid {
-    let list: Value =
-        serde_json::from_str(&std::fs::read_to_string(dir.join("localnet.json")).unwrap()).unwrap();
-    let entry = list.as_array().unwrap().iter().find(|entry| entry["name"] == name).unwrap();
+    let list = processes(dir);
+    let entry = list.iter().find(|entry| entry["name"] == name).unwrap();
     Pid::from_raw(i32::try_from(entry["pid"].as_i64().unwrap()).unwrap())
 }
 
-fn node_address(dir: &Path) -> String {
-    let list: Value =
-        serde_json::from_str(&std::fs::read_to_string(dir.join("localnet.json")).unwrap()).unwrap();
-    list[0]["address"].as_str().unwrap().to_owned()
+fn address(dir: &Path, role: &str) -> String {
+    let list = processes(dir);
+    list.iter().find(|entry| entry["role"] == role).unwrap()["address"].as_str().unwrap().to_owned()
+}
+
+/// While the subnet runs: one search finds a request in the logs of the gateway and of every miner that it asked.
+fn one_id_through_every_hop(dir: &Path) {
+    const ID: &str = "app-4711";
+    let body = r#"{"model": "acumen-bytes", "prompt": "the ", "max_tokens": 3}"#;
+    let head = format!(
+        "POST /v1/completions HTTP/1.1\r\nhost: localhost\r\nx-request-id: {ID}\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut gateway = TcpStream::connect(address(dir, "gateway").trim_start_matches("http://")).unwrap();
+    gateway.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    gateway.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.contains(&format!("x-request-id: {ID}")),
+        "{answer}"
+    );
+    for process in processes(dir).iter().filter(|p| p["role"] == "gateway" || p["role"] == "miner") {
+        let log = std::fs::read_to_string(process["log"].as_str().unwrap()).unwrap();
+        assert!(log.contains(ID), "{} does not name the request: {log}", process["name"]);
+    }
 }
 
 fn incentive(line: &Value, name: &str) -> f64 {
@@ -106,6 +135,9 @@ fn a_subnet_pays_conserves_and_survives_kill_9_of_every_role() {
     check_conservation(&before, None);
     let mut paid = false;
     for victim in ["node-0", "validator-0", "gateway", "", "", "", ""] {
+        if victim == "gateway" {
+            one_id_through_every_hop(&dir);
+        }
         if !victim.is_empty() {
             kill(pid(&dir, victim), Signal::SIGKILL).unwrap();
         }
@@ -137,7 +169,7 @@ fn a_subnet_pays_conserves_and_survives_kill_9_of_every_role() {
 
 /// While the subnet runs: a payout is proven, and finality is followed from the genesis document.
 fn verified_reads(dir: &Path, line: &Value) {
-    let node = node_address(dir);
+    let node = address(dir, "node");
     let output = run(&["emission", "--epoch", &line["epoch"].to_string(), "--node", &node, "--json"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let proven: Value = serde_json::from_str(&stdout(&output)).unwrap();
