@@ -77,6 +77,8 @@ fn a_full_file_system_ends_the_node_with_a_report() {
         let filler = dir.join("filler");
         let mut file = std::fs::File::create(&filler).unwrap();
         while std::io::Write::write_all(&mut file, &[0; 4_096]).is_ok() {}
+        // Open, it would keep its room after it is removed.
+        drop(file);
         // What the store has reserved may last for a while. Nothing that it reported is lost either way.
         let seen = match net.ended_within(0, Duration::from_secs(5)) {
             Ok((report, seen)) => {
