@@ -33,7 +33,7 @@ fn genesis() -> Genesis {
         vec![GenesisNeuron { track: 0, hotkey: account(11), coldkey: account(1), stake: acu(1_000) }];
     // Nothing is minted, so that whatever changes a stake is the slash.
     let base = common::genesis();
-    let params = Params { initial_block_emission: Nacu::ZERO, ..base.params.clone() };
+    let params = Params { initial_block_emission: Nacu::ZERO, ..base.params };
     Genesis { params, validators, neurons, ..base }
 }
 
