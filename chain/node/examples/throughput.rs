@@ -180,7 +180,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .map(|lane| {
                 let (executors, signed, sent) = (executors.clone(), signed.clone(), sent.clone());
                 std::thread::spawn(move || {
-                    offer(&executors, &signed, lane, lanes, (begun, until, rate), &sent)
+                    offer(&executors, &signed, lane, lanes, (begun, until, rate), &sent);
                 })
             })
             .collect();
