@@ -30,10 +30,10 @@ fn check<X: Element, Y: Element>(
             let product = |at: usize| {
                 f64::from(x[row * inputs + at].load()) * f64::from(weight[output * inputs + at].load())
             };
-            let more = bias.map_or(0.0, |bias| f64::from(bias[output]))
-                + if add { f64::from(before[index].load()) } else { 0.0 };
-            let expected = (0..inputs).map(product).sum::<f64>() + more;
-            let size = (0..inputs).map(|at| product(at).abs()).sum::<f64>() + more.abs();
+            let bias = bias.map_or(0.0, |bias| f64::from(bias[output]));
+            let more = if add { f64::from(before[index].load()) } else { 0.0 };
+            let expected = (0..inputs).map(product).sum::<f64>() + bias + more;
+            let size = (0..inputs).map(|at| product(at).abs()).sum::<f64>() + bias.abs() + more.abs();
             let error = (f64::from(found.load()) - expected).abs();
             assert!(error <= bound * size + 1e-9, "row {row}, output {output}: off by {error} of {size}");
         }
