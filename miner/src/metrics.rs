@@ -15,7 +15,6 @@ use acumen_models::Load;
 
 use crate::admission::Waiting;
 
-
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Reason {
     reason: &'static str,

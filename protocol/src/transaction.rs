@@ -239,7 +239,7 @@ mod tests {
         };
         for set in [
             vec![good.clone(), forged.clone(), elsewhere.clone()],
-            vec![good.clone(), elsewhere, good.clone()],
+            vec![good.clone(), elsewhere, good],
         ] {
             let alone: Vec<_> = set.iter().map(|signed| signed.clone().verify(&genesis)).collect();
             assert_eq!(SignedTransaction::verify_together(set, &genesis, hold), alone);

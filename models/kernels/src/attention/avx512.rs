@@ -1,5 +1,8 @@
 //! The same in vectors of sixteen, for heads whose size is a multiple of that.
 
+// Several arrays of registers are walked in step by one index: iterators zipped four deep would hide which is which.
+#![allow(clippy::needless_range_loop)]
+
 use std::arch::x86_64::{
     __m512, _CMP_GT_OQ, _mm256_loadu_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_castps_si512,
     _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtepu16_epi32, _mm512_fmadd_ps, _mm512_fnmadd_ps,

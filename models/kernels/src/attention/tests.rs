@@ -1,3 +1,5 @@
+//! Attention of every shape against its definition in doubles.
+
 use half::bf16;
 use proptest::prelude::*;
 

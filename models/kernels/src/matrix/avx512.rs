@@ -42,10 +42,10 @@ pub(super) unsafe fn blocks<X: Element, Y: Element>(
                 match (matrix.arithmetic, &matrix.weights) {
                     (Arithmetic::Pairs, _) => pairs(count, x.cast(), steps, weights.cast(), fetch, &mut sums),
                     (_, Weights::Floats(_)) => {
-                        floats(count, x.cast(), steps, weights.cast(), fetch, &mut sums)
+                        floats(count, x.cast(), steps, weights.cast(), fetch, &mut sums);
                     }
                     (_, Weights::Pairs(_)) => {
-                        halves(count, x.cast(), steps, weights.cast(), fetch, &mut sums)
+                        halves(count, x.cast(), steps, weights.cast(), fetch, &mut sums);
                     }
                 }
             }

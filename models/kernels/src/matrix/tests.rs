@@ -1,3 +1,5 @@
+//! Products of packed matrices against sums in doubles, for every number of rows and odd sizes.
+
 use half::bf16;
 use proptest::prelude::*;
 

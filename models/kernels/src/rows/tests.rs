@@ -1,3 +1,5 @@
+//! Row by row operations against their definitions in doubles.
+
 use half::bf16;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! A packed layer against libtorch's own.
+
 use proptest::prelude::*;
 use tch::Device;
 
