@@ -237,10 +237,9 @@ mod tests {
         let hold = |claims: Vec<(AccountId, Vec<u8>, Signature)>| {
             claims.iter().all(|(signer, message, signature)| signature.verify(message, signer))
         };
-        for set in [
-            vec![good.clone(), forged.clone(), elsewhere.clone()],
-            vec![good.clone(), elsewhere, good],
-        ] {
+        for set in
+            [vec![good.clone(), forged.clone(), elsewhere.clone()], vec![good.clone(), elsewhere, good]]
+        {
             let alone: Vec<_> = set.iter().map(|signed| signed.clone().verify(&genesis)).collect();
             assert_eq!(SignedTransaction::verify_together(set, &genesis, hold), alone);
         }
