@@ -1,6 +1,7 @@
 //! The miners that are asked: one that runs somewhere, or some in this process.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use acumen_miner::Miner;
@@ -17,12 +18,15 @@ use super::options::{Load, Target};
 /// How long a model may take to load.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// A miner of this process.
+type Hosted = JoinHandle<Result<(), acumen_miner::Error>>;
+
 /// The miners, connected.
 pub(super) struct Opened {
     /// One list per connection, each with all miners.
     pub(super) clients: Vec<Vec<MinerClient>>,
     pid: Option<u32>,
-    hosted: Vec<JoinHandle<Result<(), acumen_miner::Error>>>,
+    hosted: Vec<Hosted>,
     shutdown: CancellationToken,
     /// Held for their drop.
     _folders: Vec<TempFolder>,
@@ -50,7 +54,9 @@ impl ChainView for NoChain {
 struct TempFolder(std::path::PathBuf);
 
 impl TempFolder {
-    fn new(index: usize) -> Result<Self> {
+    fn new() -> Result<Self> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let index = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("acumen-bench-{}-{index}", std::process::id()));
         std::fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
         Ok(Self(path))
@@ -89,7 +95,7 @@ pub(super) async fn open(
         for (endpoint, miner) in &miners {
             let options = ClientOptions { answer_timeout, ..ClientOptions::default() };
             let client = MinerClient::connect_lazy(endpoint, *miner, Arc::clone(&key), options)?;
-            let info = ready(&client).await?;
+            let info = ready(&client, &mut opened.hosted).await?;
             let options = ClientOptions { answer_timeout, vocabulary: info, ..ClientOptions::default() };
             connection.push(MinerClient::connect_lazy(endpoint, *miner, Arc::clone(&key), options)?);
         }
@@ -98,19 +104,24 @@ pub(super) async fn open(
     Ok(opened)
 }
 
-/// Waits until the model has loaded and returns the size of its vocabulary.
-async fn ready(client: &MinerClient) -> Result<u32> {
+/// Waits until the model has loaded and returns the size of its vocabulary; `hosted` are the miners of this process, and
+/// one that has ended will not answer.
+async fn ready(client: &MinerClient, hosted: &mut [Hosted]) -> Result<u32> {
     let asking = async {
         loop {
             match client.info().await {
-                Ok(info) => return info.vocabulary,
+                Ok(info) => return Ok(info.vocabulary),
                 Err(error) => tracing::debug!(%error, "not ready yet"),
+            }
+            if let Some(ended) = hosted.iter_mut().find(|miner| miner.is_finished()) {
+                ended.await??;
+                bail!("a miner of this process has ended");
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let answer = tokio::time::timeout(LOAD_TIMEOUT, asking).await;
-    answer.with_context(|| format!("{} does not answer", client.miner()))
+    answer.with_context(|| format!("{} does not answer", client.miner()))?
 }
 
 impl Opened {
@@ -118,7 +129,7 @@ impl Opened {
         let Some(path) = &target.model else { bail!("give --url and --miner, or --model") };
         let mut miners = Vec::new();
         for index in 0..target.miners {
-            let folder = TempFolder::new(index)?;
+            let folder = TempFolder::new()?;
             let mut seed = [0xaa; 32];
             seed[..8].copy_from_slice(&(index as u64).to_le_bytes());
             let hotkey = Keypair::from_seed(&seed);
