@@ -92,3 +92,17 @@ async fn a_lead_that_goes_away_leaves_nobody_waiting() {
     assert!(second.await);
     assert!(verifier.lock().is_empty());
 }
+
+#[tokio::test]
+async fn who_was_alone_for_long_still_finds_company() {
+    let verifier = Verifier::new();
+    let claims = claims(32);
+    for _ in 0..LOOK_AGAIN {
+        assert!(verifier.verify(claims[0].clone()).await);
+    }
+    assert_eq!(verifier.lonely.load(Ordering::Relaxed), LOOK_AGAIN);
+    let lonely = verifier.verify(claims[0].clone()).await && verifier.verify(claims[1].clone()).await;
+    assert!(lonely && !verifier.expects_company());
+    assert!(verdicts(&verifier, &claims).await.into_iter().all(|holds| holds));
+    assert_eq!(verifier.lonely.load(Ordering::Relaxed), 0);
+}
