@@ -230,7 +230,7 @@ pub enum Event {
         /// The proposal.
         proposal: u64,
     },
-    /// A proposal was adopted but is no longer possible.
+    /// A proposal was adopted but is no longer possible, or was open and gave its place to one with more stake behind it.
     ProposalVoid {
         /// The proposal.
         proposal: u64,

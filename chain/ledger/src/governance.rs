@@ -30,6 +30,45 @@ pub(crate) fn live(view: View<'_>) -> Result<Governance, LedgerError> {
     Ok(view.get(&StateKey::Governance)?.unwrap_or_default())
 }
 
+/// The open proposal with the least stake behind its hotkey now, the oldest among equals, if that is less than `stake`.
+/// Whoever fills all places must have more behind each of them than anybody else has behind one.
+pub(crate) fn weaker(
+    view: View<'_>,
+    governance: &Governance,
+    stake: Nacu,
+) -> Result<Option<u64>, LedgerError> {
+    let mut least: Option<(Nacu, u64)> = None;
+    for id in &governance.live {
+        let proposal: Proposal = view.need(&StateKey::Proposal(*id))?;
+        if proposal.status != ProposalStatus::Open {
+            continue;
+        }
+        let behind = view.hotkey(proposal.proposer)?.map_or(Nacu::ZERO, |hotkey| hotkey.total_stake);
+        if behind < stake && least.is_none_or(|least| (behind, *id) < least) {
+            least = Some((behind, *id));
+        }
+    }
+    Ok(least.map(|(_, id)| id))
+}
+
+/// Ends an open proposal without a decision, to make room. Its ballots, each of which was paid for, are forgotten.
+pub(crate) fn displace(
+    state: &mut Overlay<'_>,
+    governance: &mut Governance,
+    id: u64,
+) -> Result<(), LedgerError> {
+    let mut proposal: Proposal = View::new(state).need(&StateKey::Proposal(id))?;
+    proposal.status = ProposalStatus::Void;
+    state.put(&StateKey::Proposal(id), &proposal);
+    governance.live.retain(|live| *live != id);
+    for prefix in [StateKey::delegator_ballots_of(id), StateKey::ballots_of(id)] {
+        for (key, _) in ballots(View::new(state), &prefix)? {
+            state.delete(&key);
+        }
+    }
+    Ok(())
+}
+
 /// Does what is due with the last block of an epoch.
 pub(crate) fn end_epoch(
     state: &mut Overlay<'_>,

@@ -233,8 +233,10 @@ pub enum Rejection {
         /// The threshold.
         needs: Nacu,
     },
-    /// No room for another.
-    #[error("{live} proposals are under way, the limit: wait until one is decided")]
+    /// No room for another, and nobody to displace.
+    #[error(
+        "{live} proposals are under way, the limit, and none of the open ones has less stake behind its hotkey: wait until one is decided, or propose with a hotkey that has more"
+    )]
     TooManyProposals {
         /// How many.
         live: u32,

@@ -2,9 +2,10 @@
 
 mod common;
 
+use acumen_chain_ledger::genesis::GenesisBalance;
 use acumen_chain_ledger::rejection::ProposalFault;
 use acumen_chain_ledger::{
-    EpochRecord, Event, Params, Proposal, ProposalStatus, Rejection, StateKey, StateRead as _,
+    EpochRecord, Event, Governance, Params, Proposal, ProposalStatus, Rejection, StateKey, StateRead as _,
 };
 use acumen_protocol::call::Action;
 use acumen_protocol::weights::Weights;
@@ -248,4 +249,59 @@ fn l75_a_delegator_that_leaves_takes_its_vote_along() {
     chain.blocks_to(8);
     let tally = chain.view().get::<Proposal>(&StateKey::Proposal(1)).unwrap().unwrap().tally.unwrap();
     assert_eq!((tally.approve, tally.refuse), (acu(300), Nacu::ZERO), "counted once, where it is");
+}
+
+/// Hotkeys 11 to 26, with 10 to 25 ACU behind them, have filled all places; 27 has 18 ACU, 28 has 30, 29 has 10.
+fn filled() -> Chain {
+    let mut genesis = genesis(Params { max_uids: 32, ..params() });
+    let balance = |tag| GenesisBalance { account: account(tag), amount: acu(1_000) };
+    genesis.balances = (1..=19).map(balance).collect();
+    let stake = |tag: u8| match tag {
+        1..=16 => 9 + u64::from(tag),
+        17 => 18,
+        18 => 30,
+        _ => 10,
+    };
+    genesis.neurons = (1..=19).map(|tag| neuron(tag, acu(stake(tag)))).collect();
+    let mut chain = Chain::new(&genesis);
+    let fill: Vec<_> = (1..=16).map(|tag| chain.sign(tag, propose(tag, set("fee_base", "7")))).collect();
+    assert!(chain.block(&fill).outcomes.iter().all(|outcome| outcome.failure.is_none()));
+    chain
+}
+
+#[test]
+fn l70_sixteen_proposals_do_not_lock_out_who_has_more_stake() {
+    let mut chain = filled();
+    chain.done(1, vote(1, 1, true));
+    let refused = chain.run(19, propose(19, set("fee_base", "8")));
+    assert_eq!(refused, Some(Rejection::TooManyProposals { live: 16 }), "as much as the least is not enough");
+    let events = chain.done(17, propose(17, set("fee_base", "8")));
+    assert!(events.contains(&Event::ProposalVoid { proposal: 1 }), "{events:?}");
+    assert_eq!((status(&chain, 1), status(&chain, 17)), (ProposalStatus::Void, ProposalStatus::Open));
+    let prefix = StateKey::ballots_of(1);
+    chain.state.walk(&prefix, &mut |_, _| panic!("ballots are forgotten")).unwrap();
+    assert_eq!(chain.run(1, vote(1, 1, true)), Some(Rejection::ProposalClosed { proposal: 1 }));
+    let live = chain.view().get::<Governance>(&StateKey::Governance).unwrap().unwrap().live;
+    assert_eq!(live, (2..=17).collect::<Vec<_>>(), "never more than sixteen");
+}
+
+#[test]
+fn l70_what_was_adopted_keeps_its_place() {
+    let mut chain = filled();
+    // All of them are adopted; the vote closes with block 8, the time lock ends with 12.
+    let mut votes = Vec::new();
+    for id in 1..=16_u64 {
+        for tag in [14_u8, 15, 16, 17, 18] {
+            let nonce = chain.view().account(account(tag)).unwrap().nonce.get() + id - 1;
+            votes.push(chain.sign_at(tag, vote(tag, id, true), nonce));
+        }
+    }
+    assert!(chain.block(&votes).outcomes.iter().all(|outcome| outcome.failure.is_none()));
+    chain.blocks_to(8);
+    assert_eq!(status(&chain, 1), ProposalStatus::Adopted);
+    let refused = chain.run(18, propose(18, set("fee_base", "8")));
+    assert_eq!(refused, Some(Rejection::TooManyProposals { live: 16 }));
+    chain.blocks_to(12);
+    assert_eq!(status(&chain, 16), ProposalStatus::Enacted);
+    chain.done(18, propose(18, set("fee_base", "8")));
 }

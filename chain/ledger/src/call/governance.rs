@@ -4,7 +4,7 @@ use acumen_protocol::call::Action;
 use acumen_protocol::{AccountId, Nacu};
 
 use super::{Done, Failure, registered, spend};
-use crate::governance::{KEPT, MAX_LIVE, live, possible};
+use crate::governance::{KEPT, MAX_LIVE, displace, live, possible, weaker};
 use crate::mint::burn;
 use crate::state::Overlay;
 use crate::{
@@ -20,12 +20,8 @@ pub(super) fn propose(
     action: &Action,
 ) -> Done {
     let view = View::new(state);
-    with_a_say(view, params, sender, hotkey)?;
+    let stake = with_a_say(view, params, sender, hotkey)?.total_stake;
     let mut governance = live(view)?;
-    if governance.live.len() >= MAX_LIVE {
-        let live = u32::try_from(governance.live.len()).unwrap_or(u32::MAX);
-        return Err(Rejection::TooManyProposals { live }.into());
-    }
     for proposal in &governance.live {
         let found: Proposal = view.need(&StateKey::Proposal(*proposal))?;
         if found.proposer == hotkey {
@@ -33,6 +29,15 @@ pub(super) fn propose(
         }
     }
     possible(view, action)?.map_err(|reason| Rejection::Proposal { reason })?;
+    let mut events = Vec::new();
+    if governance.live.len() >= MAX_LIVE {
+        let Some(weakest) = weaker(view, &governance, stake)? else {
+            let live = u32::try_from(governance.live.len()).unwrap_or(u32::MAX);
+            return Err(Rejection::TooManyProposals { live }.into());
+        };
+        displace(state, &mut governance, weakest)?;
+        events.push(Event::ProposalVoid { proposal: weakest });
+    }
     spend(state, sender, params.proposal_price)?;
     burn(state, params.proposal_price)?;
     let id = governance.last.checked_add(1).ok_or(LedgerError::Overflow { what: "proposals" })?;
@@ -46,7 +51,8 @@ pub(super) fn propose(
     if let Some(old) = id.checked_sub(KEPT).filter(|old| !governance.live.contains(old)) {
         state.delete(&StateKey::Proposal(old));
     }
-    Ok(vec![Event::Proposed { proposal: id, hotkey, closes }])
+    events.push(Event::Proposed { proposal: id, hotkey, closes });
+    Ok(events)
 }
 
 /// Votes with all that is staked on a hotkey, if its owner signs, or with the signer's own part of it.

@@ -111,7 +111,7 @@ impl Event {
                 write!(f, "proposal {proposal} {result}: {approve} for, {refuse} against, of {total}")
             }
             Self::ProposalEnacted { proposal } => write!(f, "proposal {proposal} is in force"),
-            Self::ProposalVoid { proposal } => write!(f, "proposal {proposal} is no longer possible"),
+            Self::ProposalVoid { proposal } => write!(f, "proposal {proposal} is void"),
             Self::TrackCreated { track } => write!(f, "track {track} opened"),
             _ => Ok(()),
         }

@@ -45,7 +45,8 @@ pub enum ProposalStatus {
     Refused,
     /// In force.
     Enacted,
-    /// Adopted, but no longer possible when its time came.
+    /// Adopted, but no longer possible when its time came; or all places were taken, and a hotkey with more stake behind it
+    /// proposed something else while votes were taken.
     Void,
 }
 
