@@ -2,11 +2,24 @@
 
 use std::time::Duration;
 
-use acumen_miner_client::ClientError;
+use acumen_miner_client::{ClientError, MinerClient};
+use acumen_proto::inference::{Generate, Prompt};
 use tonic::Code;
 
 use crate::model::HOLD;
 use crate::rig::{Rig, contexts, eventually, friend, refusal};
+
+fn two_tokens() -> Generate {
+    Generate {
+        prompt: Prompt::Tokens(vec![97]),
+        max_tokens: 2,
+        temperature: 0.0,
+        top_p: 1.0,
+        seed: 0,
+        stop_ids: Vec::new(),
+        top_k: None,
+    }
+}
 
 async fn running(rig: &Rig) -> u32 {
     rig.client(friend()).load().await.unwrap().running
@@ -21,7 +34,7 @@ async fn a_full_queue_refuses_with_a_pause() {
     })
     .await;
     let client = rig.client(friend());
-    let held = |client: acumen_miner_client::MinerClient| {
+    let held = |client: MinerClient| {
         tokio::spawn(async move { client.open(vec![vec![HOLD]], None).await.map(drop) })
     };
     let first = held(client.clone());
@@ -40,12 +53,37 @@ async fn streams_are_counted_by_hotkey_and_come_back() {
     let rig = Rig::start(|config| config.limits.max_streams_per_hotkey = 1).await;
     let client = rig.client(friend());
     let (stream, _) = client.open(contexts(&["a"]), None).await.unwrap();
-    let error = client.open(contexts(&["a"]), None).await.unwrap_err();
-    assert_eq!(refusal(&error).0, Code::ResourceExhausted);
-    assert!(error.to_string().contains("max_streams_per_hotkey"), "{error}");
+    refused_for_slots(&client, "max_streams_per_hotkey").await;
     drop(stream);
     eventually("the stream is given back", || async { running(&rig).await == 0 }).await;
     assert!(client.open(contexts(&["a"]), None).await.is_ok());
+}
+
+#[tokio::test]
+async fn full_slots_refuse_every_kind_of_stream_with_a_pause() {
+    let rig = Rig::start(|config| {
+        config.limits.max_streams = 1;
+        config.limits.retry_after_ms = 432;
+    })
+    .await;
+    let client = rig.client(friend());
+    let (stream, _) = client.open(contexts(&["a"]), None).await.unwrap();
+    let pause = refused_for_slots(&client, "max_streams").await;
+    assert_eq!(pause, Duration::from_millis(432));
+    drop(stream);
+}
+
+/// Both ways into a stream are refused in the same way: the pause for which they ask.
+async fn refused_for_slots(client: &MinerClient, limit: &str) -> Duration {
+    let predict = client.open(contexts(&["a"]), None).await.map(drop).unwrap_err();
+    let generate = client.generate(two_tokens()).await.map(drop).unwrap_err();
+    for error in [&predict, &generate] {
+        assert_eq!(refusal(error).0, Code::ResourceExhausted, "{error}");
+        assert!(error.to_string().contains(&format!("({limit})")), "{error}");
+    }
+    let (asked, other) = (refusal(&predict).1, refusal(&generate).1);
+    assert_eq!(asked, other);
+    asked.expect("a refusal for slots says when to come again")
 }
 
 #[tokio::test]
