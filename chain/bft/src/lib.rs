@@ -16,6 +16,8 @@ mod cluster;
 mod config;
 mod driver;
 mod error;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod journal;
 mod log;
 mod null;

@@ -32,7 +32,10 @@ const STREAMS_PER_PUBLISHER: usize = 16;
 const BYTES_PER_PUBLISHER: usize = 4 << 20;
 
 /// Bytes waiting from all.
-const BYTES_IN_TOTAL: usize = 64 << 20;
+pub(crate) const BYTES_IN_TOTAL: usize = 64 << 20;
+
+/// Streams of all publishers at a time. A publisher's name costs nothing, so the bound for each is none in total.
+pub(crate) const STREAMS_IN_TOTAL: usize = 1_024;
 
 /// Heights after the next one whose blocks are gathered already.
 const HEIGHTS_AHEAD: u64 = 16;
@@ -196,7 +199,8 @@ impl Parts {
         Gathered::Block(height, Box::new(Candidate { round, pol_round, proposer, block }))
     }
 
-    /// Drops the oldest streams of a publisher that has too much, and of whoever has most if all have too much.
+    /// Drops the oldest streams of a publisher that has too much, and if all have too much, those that no validator has
+    /// opened before those of whoever has most.
     fn keep_within_bounds(&mut self, publisher: &[u8]) {
         loop {
             let (count, bytes) = self.weight(publisher);
@@ -205,11 +209,28 @@ impl Parts {
             }
             self.drop_oldest(publisher);
         }
-        while self.streams.values().map(|stream| stream.bytes).sum::<usize>() > BYTES_IN_TOTAL {
-            let publishers: BTreeSet<&Vec<u8>> =
-                self.streams.keys().map(|(publisher, _)| publisher).collect();
-            let heaviest = publishers.into_iter().max_by_key(|publisher| self.weight(publisher).1).cloned();
-            let Some(heaviest) = heaviest else { break };
+        while self.streams.len() > STREAMS_IN_TOTAL
+            || self.streams.values().map(|stream| stream.bytes).sum::<usize>() > BYTES_IN_TOTAL
+        {
+            if !self.drop_unopened() {
+                self.drop_heaviest();
+            }
+        }
+    }
+
+    /// Drops the oldest stream that no validator has opened. These go first: anybody can send them, under as many names
+    /// as they like, and would otherwise push out the blocks that validators send.
+    fn drop_unopened(&mut self) -> bool {
+        let unopened = self.streams.iter().filter(|(_, stream)| stream.about.is_none());
+        let oldest = unopened.min_by_key(|(_, stream)| stream.age).map(|(key, _)| key.clone());
+        oldest.is_some_and(|key| self.streams.remove(&key).is_some())
+    }
+
+    /// Drops the oldest stream of whoever has most.
+    fn drop_heaviest(&mut self) {
+        let publishers: BTreeSet<&Vec<u8>> = self.streams.keys().map(|(publisher, _)| publisher).collect();
+        let heaviest = publishers.into_iter().max_by_key(|publisher| self.weight(publisher).1).cloned();
+        if let Some(heaviest) = heaviest {
             self.drop_oldest(&heaviest);
         }
     }
@@ -255,7 +276,7 @@ impl Parts {
     }
 
     /// Streams and bytes that wait.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn held(&self) -> (usize, usize) {
         (self.streams.len(), self.streams.values().map(|stream| stream.bytes).sum())
     }

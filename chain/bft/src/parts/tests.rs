@@ -217,3 +217,25 @@ fn being_behind_takes_more_than_a_third_to_say() {
     assert!(parts.ahead_of(At(499), &set));
     assert!(parts.held().0 <= 11, "what is too far ahead is not kept: {:?}", parts.held());
 }
+
+#[test]
+fn a_flood_under_many_names_pushes_out_no_block_that_a_validator_sends() {
+    let mut parts = parts();
+    let sent = messages(&candidate(5, 0, 1));
+    let (opening, rest) = sent.split_first().unwrap();
+    assert!(matches!(parts.take(b"honest".to_vec(), opening.clone(), now(4), &set()), Gathered::Nothing));
+    let name = arc_malachitebft_app_channel::app::types::streaming::StreamId::new(vec![1].into());
+    for stranger in 0..5_000_u32 {
+        let content = match stranger % 4 {
+            // The bytes that a stranger has in mind are copied, so a few are enough to go beyond the bound.
+            0 => StreamContent::Data(Part::Piece(vec![0; PIECE])),
+            _ => StreamContent::Fin,
+        };
+        let message = Message::new(name.clone(), 1, content);
+        let _ = parts.take(stranger.encode(), message, now(4), &set());
+    }
+    let (streams, bytes) = parts.held();
+    assert!(streams <= STREAMS_IN_TOTAL && bytes <= BYTES_IN_TOTAL, "{streams} streams, {bytes} bytes");
+    let gathered = rest.iter().map(|message| parts.take(b"honest".to_vec(), message.clone(), now(4), &set()));
+    assert!(matches!(gathered.last(), Some(Gathered::Block(5, _))));
+}
