@@ -111,12 +111,16 @@ impl ChainClient {
         first: u64,
         count: u64,
     ) -> Result<Vec<Header>, ClientError> {
-        let limit = u32::try_from(count).unwrap_or(HEADERS_AT_A_TIME);
-        let request = wire::GetHeadersRequest { from: first, limit, step: 1 };
-        let headers: Vec<Header> =
-            fetch_headers(node, request).await?.into_iter().map(|signed| signed.header).collect();
-        if u64::try_from(headers.len()).ok() != Some(count) {
-            return Err(ClientError::lying(&node.url, format!("headers from {first} on are missing")));
+        let mut headers: Vec<Header> = Vec::new();
+        // A node may answer with fewer than it was asked for; the rest is asked for again.
+        while let Some(left) = count.checked_sub(headers.len() as u64).filter(|left| *left > 0) {
+            let limit = u32::try_from(left).unwrap_or(HEADERS_AT_A_TIME);
+            let from = first.saturating_add(count).saturating_sub(left);
+            let found = fetch_headers(node, wire::GetHeadersRequest { from, limit, step: 1 }).await?;
+            if found.is_empty() || found.len() as u64 > left {
+                return Err(ClientError::lying(&node.url, format!("headers from {from} on are missing")));
+            }
+            headers.extend(found.into_iter().map(|signed| signed.header));
         }
         Ok(headers)
     }

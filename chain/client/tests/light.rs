@@ -59,6 +59,50 @@ fn lc2_a_set_of_another_time_proves_nothing() {
     );
 }
 
+/// The header names the set that decides it, as it must to be looked at; the signatures are others'.
+#[test]
+fn lc2_lc4_the_right_set_named_and_the_wrong_one_signed() {
+    let (mut light, mut headers) = chain();
+    light.advance(headers.header(4)).unwrap();
+    headers.chain.truncate(5);
+    let good = headers.make(&NEW, &NEW, Hash([5; 32]), Hash::ZERO, 0);
+    light.clone().advance(&good).unwrap();
+    let signed_by = |genesis: &Hash, tags: &[u8]| SignedHeader {
+        certificate: Some(certificate(genesis, &good.header, 0, tags)),
+        ..good.clone()
+    };
+    let refusal = |signed: &SignedHeader| match light.clone().advance(signed) {
+        Err(LightError::Certificate(error)) => {
+            assert_eq!(light.verify(signed), Err(LightError::Certificate(error.clone())), "in place too");
+            error
+        }
+        other => panic!("{other:?}"),
+    };
+    // The set before the change: all of it, those of it that stayed, and those that left beside a quorum of the new one.
+    assert!(matches!(refusal(&signed_by(&headers.genesis, &OLD)), CertificateError::UnknownVoter { .. }));
+    let stayed = refusal(&signed_by(&headers.genesis, &[3, 4]));
+    assert!(matches!(stayed, CertificateError::NoQuorum { signed: 2, total: 4 }), "{stayed}");
+    let beside = refusal(&signed_by(&headers.genesis, &[1, 3, 4, 5]));
+    assert!(matches!(beside, CertificateError::UnknownVoter { .. }), "{beside}");
+    // The set after the next change, which decides later.
+    assert!(matches!(
+        refusal(&signed_by(&headers.genesis, &[7, 8, 9])),
+        CertificateError::UnknownVoter { .. }
+    ));
+    // The same keys on another chain: every signature is good there.
+    let mut other = genesis(NEW);
+    other.chain = "another".to_owned();
+    let elsewhere = other.hash().unwrap();
+    assert!(certificate(&elsewhere, &good.header, 0, &NEW).verify(&elsewhere, &set(NEW)).is_ok());
+    assert!(matches!(refusal(&signed_by(&elsewhere, &NEW)), CertificateError::BadSignature { .. }));
+    // Another chain's header under this one's height, certified by its own set.
+    let strangers = LightClient::from_genesis(&other).unwrap();
+    let mut foreign = Headers::new(&other, &NEW);
+    foreign.grow(5);
+    assert!(matches!(light.advance(foreign.header(5)), Err(LightError::Certificate(_))));
+    assert!(strangers.verify(foreign.header(5)).is_ok(), "on its own chain it is good");
+}
+
 #[test]
 fn lc3_a_checkpoint_begins_where_it_says() {
     let (_, headers) = chain();
