@@ -22,6 +22,11 @@ pub(crate) fn line(text: impl std::fmt::Display) -> Result<()> {
     Ok(())
 }
 
+/// What a long command is doing, on stderr; a terminal that has gone is no error.
+pub(crate) fn progress(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// An error with its causes on one line. A cause that the text before already quotes is left out: libraries differ in
 /// whether a message includes its source.
 pub(crate) fn explain(error: &anyhow::Error) -> String {

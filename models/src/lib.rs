@@ -52,6 +52,7 @@ pub mod ngram;
 #[cfg(feature = "libtorch")]
 mod nn;
 mod options;
+pub mod perplexity;
 #[cfg(feature = "libtorch")]
 mod quant;
 pub mod recipe;

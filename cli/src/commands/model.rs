@@ -8,6 +8,7 @@ mod generate;
 mod input;
 mod inspect;
 mod logits;
+mod perplexity;
 mod train;
 
 use anyhow::Result;
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     /// Measure held-out loss in bits per byte. Example: acumen model evaluate --model M.pt --heldout models/corpus/heldout
     Evaluate(evaluate::EvaluateArgs),
+    /// Measure perplexity in windows of tokens. Example: acumen model perplexity --model M.gguf --text book.txt --dtype int4
+    Perplexity(perplexity::PerplexityArgs),
     /// Print next-token scores. Example: acumen model logits --model M.safetensors --prompt "Call me" --top 5
     Logits(logits::LogitsArgs),
     /// Continue a text. Example: acumen model generate --model M.safetensors --prompt "Call me" --max-tokens 40
@@ -40,6 +43,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
         Command::Train(args) => train::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Perplexity(args) => perplexity::run(args),
         Command::Logits(args) => logits::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Embed(args) => embed::run(args),

@@ -117,11 +117,13 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
     };
     let mut subjects = Vec::new();
     for dtype in &args.dtypes {
+        output::progress(format_args!("loading {dtype}"));
         subjects.push(Subject::Ours(Box::new(Engine::load(&args.model, *dtype, &plan)?)));
     }
     let mut notes = Vec::new();
     if let Some(python) = &args.python {
         for start in others::starts(&args.model) {
+            output::progress(format_args!("starting {}", start.name()));
             match Other::start(python, &args.model, &plan, start) {
                 Ok(other) => subjects.push(Subject::Other(other)),
                 Err(reason) => notes.push(format!("{}: {reason}", start.name())),
@@ -172,6 +174,11 @@ fn rounds(subjects: &mut [Subject], plan: &Plan, rounds: usize) -> Result<Vec<Fi
         for what in &whats {
             for (subject, figures) in subjects.iter_mut().zip(&mut figures) {
                 if let Some(value) = subject.measure(*what, round)? {
+                    let name = subject.name();
+                    output::progress(format_args!(
+                        "round {}: {name}, {what}: {value:.1} tokens/s",
+                        round + 1
+                    ));
                     figures.entry(*what).or_default().push(value);
                 }
             }

@@ -98,6 +98,12 @@ impl Model {
         Ok(Tokenizer::of_model(&self.path, self.options().max_file_bytes)?)
     }
 
+    /// The tokens of a text.
+    pub(super) fn tokens(&self, bytes: Vec<u8>) -> Result<Vec<Token>> {
+        let tokenizer = self.tokenizer()?.context("this model came without a tokenizer")?;
+        encode(&tokenizer, bytes).context("the text")
+    }
+
     pub(super) fn load(&self) -> Result<Box<dyn LanguageModel>> {
         Ok(load(&self.path, &self.options())?)
     }
@@ -117,10 +123,15 @@ impl Prompt {
         };
         let tokenizer =
             tokenizer.context("this model came without a tokenizer: give --ids instead of text")?;
-        if tokenizer.kind() == "bytes" {
-            return Ok(byte_tokens(&bytes));
-        }
-        let text = String::from_utf8(bytes).context("the prompt is not UTF-8")?;
-        Ok(tokenizer.encode(&text, true)?)
+        encode(tokenizer, bytes).context("the prompt")
     }
+}
+
+/// The tokens of a text as they stand before an answer.
+fn encode(tokenizer: &Tokenizer, bytes: Vec<u8>) -> Result<Vec<Token>> {
+    if tokenizer.kind() == "bytes" {
+        return Ok(byte_tokens(&bytes));
+    }
+    let text = String::from_utf8(bytes).context("not UTF-8")?;
+    Ok(tokenizer.encode(&text, true)?)
 }
