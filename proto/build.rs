@@ -9,6 +9,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let files = [
         "acumen/inference/v1/inference.proto",
         "acumen/chain/v1/chain.proto",
+        "acumen/chain/v1/miners.proto",
         "acumen/validation/v1/validation.proto",
         "inference/grpc_predict_v2.proto",
     ];

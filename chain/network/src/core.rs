@@ -4,4 +4,5 @@
 pub mod address;
 pub mod book;
 pub mod rate;
+pub mod record;
 pub mod reputation;

@@ -6,6 +6,7 @@ mod gate;
 pub(crate) mod handle;
 mod peers;
 pub(crate) mod probe;
+pub(crate) mod registry;
 mod swarm;
 mod task;
 
@@ -24,7 +25,8 @@ use crate::core::book::{Book, file};
 use crate::error::NetworkError;
 use crate::names::Names;
 use handle::{Connectivity, Incoming, NetworkHandle, Stats};
-use task::Task;
+use registry::Registry;
+use task::{Records, Task};
 
 /// Transactions that may wait for the node's verdict, and commands that may wait for the network: more than a second's
 /// worth at the rate that the chain can execute.
@@ -39,6 +41,8 @@ pub struct Setup {
     pub identity: Keypair,
     /// The chain.
     pub genesis: Hash,
+    /// Whose records of miners are kept; nobody's if `None`.
+    pub registry: Option<Registry>,
     /// Where the peer book is kept; nowhere if `None`.
     pub book: Option<PathBuf>,
 }
@@ -57,7 +61,7 @@ pub struct Network {
 impl Network {
     /// Listens and begins to dial. Must be called inside a tokio runtime.
     pub fn start(setup: Setup, shutdown: CancellationToken) -> Result<Self, NetworkError> {
-        let Setup { config, identity, genesis, book: path } = setup;
+        let Setup { config, identity, genesis, registry, book: path } = setup;
         config.check()?;
         let names = Names::new(&genesis);
         let swarm = swarm::build(&config, &identity, &names)?;
@@ -68,7 +72,8 @@ impl Network {
         let stats = Arc::new(Stats::default());
         let peer = identity.public().to_peer_id();
         let handle = NetworkHandle::new(peer, commands, state.subscribe(), Arc::clone(&stats));
-        let mut task = Task::new(swarm, names, config, (book, path), (found, state, stats));
+        let records = Records::new(genesis, registry);
+        let mut task = Task::new(swarm, names, config, (book, path), records, (found, state, stats));
         task.listen()?;
         let task = tokio::spawn(task.run(received, shutdown));
         Ok(Self { handle, incoming, task })

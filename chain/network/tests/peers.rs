@@ -139,6 +139,7 @@ async fn a_taken_port_is_named() {
         config: Config { listen: vec![taken], ..config(&[]) },
         identity: identity(2),
         genesis: GENESIS,
+        registry: None,
         book: None,
     };
     let error = Network::start(setup, CancellationToken::new()).unwrap_err();

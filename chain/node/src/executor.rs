@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use acumen_chain_ledger::{
     Audit, AuditError, BlockBuilder, BlockContext, BlockError, BlockOutcome, Event, LedgerError, Overlay,
-    Owned, StateRead, Supply, View, execute_block,
+    Owned, StateKey, StateRead, Supply, View, execute_block,
 };
 use acumen_chain_network::NetworkHandle;
 use acumen_chain_store::{Prepared, Store, StoredBlock};
@@ -13,7 +13,8 @@ use acumen_protocol::codec::Encode as _;
 use acumen_protocol::hash::merkle_root;
 use acumen_protocol::limits::{MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS};
 use acumen_protocol::{
-    Block, Certificate, ConsensusPublic, Hash, Header, Height, SignedTransaction, TimestampMs, ValidatorSet,
+    AccountId, Block, Certificate, ConsensusPublic, Hash, Header, Height, SignedTransaction, TimestampMs,
+    TrackId, ValidatorSet,
 };
 use tokio::sync::watch;
 
@@ -75,6 +76,23 @@ impl Executor {
     /// The set that decides the next block.
     pub fn validators(&self) -> Result<ValidatorSet, NodeError> {
         Ok(View::new(&self.store().state()?).validators()?)
+    }
+
+    /// Is `hotkey` registered on some track now?
+    pub fn is_registered(&self, hotkey: AccountId) -> Result<bool, NodeError> {
+        let state = self.store().state()?;
+        let view = View::new(&state);
+        // Whoever was never registered anywhere has no hotkey record: one read, and not one for each track.
+        if view.hotkey(hotkey)?.is_none() {
+            return Ok(false);
+        }
+        let tracks: u16 = view.need(&StateKey::Tracks)?;
+        for track in 0..tracks {
+            if view.uid_of(TrackId::new(track), hotkey)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Follows the tip.

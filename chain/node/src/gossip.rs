@@ -8,7 +8,7 @@ mod metrics;
 use std::path::Path;
 use std::sync::Arc;
 
-use acumen_chain_network::{Incoming, Network, NetworkHandle, Setup, Verdict, load_or_create_identity};
+use acumen_chain_network::{Incoming, Network, NetworkHandle, Registry, Setup, Verdict, load_or_create_identity};
 use acumen_protocol::SignedTransaction;
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -43,7 +43,11 @@ impl Gossip {
     ) -> Result<Self, NodeError> {
         let identity = load_or_create_identity(&data_dir.join(IDENTITY))?;
         let book = Some(data_dir.join(BOOK));
-        let setup = Setup { config: config.clone(), identity, genesis: executor.genesis(), book };
+        let chain = executor.clone();
+        // A state that cannot be read stops the node elsewhere; here it means that nobody's record is taken.
+        let registry = Registry::new(move |hotkey| chain.is_registered(*hotkey).unwrap_or(false));
+        let (config, genesis, registry) = (config.clone(), executor.genesis(), Some(registry));
+        let setup = Setup { config, identity, genesis, registry, book };
         let stop = CancellationToken::new();
         let network = Network::start(setup, stop.clone())?;
         executor.publish_to(network.handle.clone());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use acumen_chain_ledger::Genesis;
 use acumen_chain_store::{Options, Store};
 use acumen_proto::chain_v1::chain_server::ChainServer;
+use acumen_proto::chain_v1::miners_server::MinersServer;
 use acumen_protocol::{ConsensusKeypair, Keypair};
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -203,6 +204,7 @@ async fn serve(service: Service, listener: TcpListener, stop: CancellationToken)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(|error| server_error(error.to_string()))?;
+    let miners = MinersServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST_BYTES);
     let chain = ChainServer::new(service)
         .max_decoding_message_size(MAX_REQUEST_BYTES)
         .max_encoding_message_size(MAX_RESPONSE_BYTES);
@@ -210,6 +212,7 @@ async fn serve(service: Service, listener: TcpListener, stop: CancellationToken)
         .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
         .add_service(chain)
+        .add_service(miners)
         .add_service(health)
         .add_service(reflection)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())

@@ -4,6 +4,7 @@
 mod convert;
 mod intake;
 mod light;
+mod miners;
 mod piece;
 mod share;
 

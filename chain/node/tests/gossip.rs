@@ -67,6 +67,7 @@ async fn invalid_transactions_are_held_against_the_peer_that_sent_them() {
         config: with_peers(config(dir.path(), &genesis()), vec![bootstrap]).network.unwrap(),
         identity: acumen_chain_network::Keypair::generate_ed25519(),
         genesis: chain,
+        registry: None,
         book: None,
     };
     let stop = CancellationToken::new();
@@ -107,7 +108,7 @@ async fn a_peer_that_comes_later_learns_what_waits() {
     let peer = || {
         let config = with_peers(still.clone(), vec![bootstrap.clone()]).network.unwrap();
         let identity = acumen_chain_network::Keypair::generate_ed25519();
-        let setup = Setup { config, identity, genesis: chain, book: None };
+        let setup = Setup { config, identity, genesis: chain, registry: None, book: None };
         acumen_chain_network::Network::start(setup, stop.clone()).unwrap()
     };
     let mut first = peer();

@@ -9,6 +9,8 @@ pub enum Deed {
     Useful,
     /// Sent something that cannot be a valid transaction on this chain.
     Invalid,
+    /// Sent a miner's record that is outdated, or of nobody who is registered here: this node may be the one behind.
+    BadRecord,
     /// Sent more than it may.
     TooMuch,
 }
@@ -19,7 +21,7 @@ impl Deed {
         match self {
             Self::Useful => 1,
             Self::Invalid => -40,
-            Self::TooMuch => -5,
+            Self::TooMuch | Self::BadRecord => -5,
         }
     }
 }

@@ -16,6 +16,8 @@ use libp2p::{autonat, connection_limits, dcutr, identify, ping, relay};
 
 use super::gate::Gate;
 use crate::config::Config;
+use crate::core::record::shelf::MAX_RECORDS;
+use crate::core::record::{MAX_LIFE_MS, MAX_RECORD_BYTES};
 use crate::core::reputation::BAN_AT;
 use crate::error::NetworkError;
 use crate::names::Names;
@@ -39,8 +41,14 @@ const PENDING: u32 = 64;
 /// One peer may need a second connection for a moment: both dialled, or a relayed one becomes direct.
 const PER_PEER: u32 = 2;
 
-/// Records in the Kademlia store: it serves for finding peers, so nothing is put there and strangers cannot fill memory.
-const MAX_RECORDS: usize = 0;
+/// Bytes that one relayed connection may carry: with 16 circuits, 256 MiB an hour are a node's gift to others at most.
+const MAX_CIRCUIT_BYTES: u64 = 16 << 20;
+
+/// How long one may last; whoever still has no direct connection then asks for another.
+const MAX_CIRCUIT: Duration = Duration::from_secs(3_600);
+
+/// Nobody provides anything here: who serves a model says so in its record.
+const MAX_PROVIDED: usize = 0;
 
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {
@@ -84,9 +92,19 @@ impl Behaviour {
             kademlia: kademlia(config, peer, names),
             autonat: autonat::Behaviour::new(peer, autonat),
             relay_client,
-            relay: config.serve_relay.then(|| relay::Behaviour::new(peer, relay::Config::default())).into(),
+            relay: config.serve_relay.then(|| relay::Behaviour::new(peer, relaying())).into(),
             dcutr: dcutr::Behaviour::new(peer),
         })
+    }
+}
+
+/// libp2p's limits but for what one circuit may carry: where no direct connection can be made, gossip goes through it, and
+/// 128 KiB are less than one transaction of the largest size.
+fn relaying() -> relay::Config {
+    relay::Config {
+        max_circuit_bytes: MAX_CIRCUIT_BYTES,
+        max_circuit_duration: MAX_CIRCUIT,
+        ..relay::Config::default()
     }
 }
 
@@ -147,10 +165,16 @@ fn kademlia(config: &Config, peer: libp2p::PeerId, names: &Names) -> kad::Behavi
     let mut settings = kad::Config::new(names.kademlia.clone());
     // Only addresses that pass our own check enter the table, after identify: see the task.
     settings.set_kbucket_inserts(kad::BucketInserts::Manual);
+    // What peers want stored is checked by the task first, which also sends its own records again.
     settings.set_record_filtering(kad::StoreInserts::FilterBoth);
+    settings.set_record_ttl(Some(Duration::from_millis(MAX_LIFE_MS)));
+    settings.set_replication_interval(None).set_publication_interval(None);
+    settings.set_caching(kad::Caching::Disabled);
     let store = kad::store::MemoryStoreConfig {
         max_records: MAX_RECORDS,
-        max_provided_keys: MAX_RECORDS,
+        // The store takes what is smaller than this.
+        max_value_bytes: MAX_RECORD_BYTES + 1,
+        max_provided_keys: MAX_PROVIDED,
         ..Default::default()
     };
     let mut kademlia = kad::Behaviour::with_config(peer, MemoryStore::with_config(peer, store), settings);

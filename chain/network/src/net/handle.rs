@@ -3,9 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use acumen_protocol::AccountId;
 use libp2p::gossipsub::MessageId;
 use libp2p::{Multiaddr, PeerId};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+
+use super::task::Found;
+use crate::core::record::{RecordError, SignedMinerRecord};
 
 /// A transaction from a peer, unchecked.
 #[derive(Debug)]
@@ -47,6 +51,20 @@ pub enum PublishError {
     Ended,
 }
 
+/// Why a miner's record was neither kept nor found.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FindError {
+    /// The record is refused.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The network does not keep up.
+    #[error("too many questions for miners' records at once: try again in a moment")]
+    Busy,
+    /// The network has ended.
+    #[error("the network has ended")]
+    Ended,
+}
+
 /// How the node is connected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Connectivity {
@@ -75,6 +93,10 @@ pub struct Stats {
     pub over_rate: AtomicU64,
     /// Messages dropped because the node did not keep up.
     pub dropped: AtomicU64,
+    /// Miners' records from peers kept.
+    pub records: AtomicU64,
+    /// Miners' records from peers refused.
+    pub refused_records: AtomicU64,
     /// Peers banned.
     pub banned: AtomicU64,
     /// Peers of another chain.
@@ -92,7 +114,7 @@ impl Stats {
 
     /// Names, meanings and values, for a metrics page.
     #[must_use]
-    pub fn values(&self) -> [(&'static str, &'static str, u64); 11] {
+    pub fn values(&self) -> [(&'static str, &'static str, u64); 13] {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         [
             ("received", "Messages from peers handed to the node", read(&self.received)),
@@ -102,6 +124,8 @@ impl Stats {
             ("rejected", "Messages from peers that were invalid", read(&self.rejected)),
             ("over_rate", "Messages above a peer's rate", read(&self.over_rate)),
             ("dropped", "Messages dropped because the node did not keep up", read(&self.dropped)),
+            ("records", "Miners' records from peers kept", read(&self.records)),
+            ("refused_records", "Miners' records from peers refused", read(&self.refused_records)),
             ("banned", "Peers banned", read(&self.banned)),
             ("wrong_chain", "Peers of another chain", read(&self.wrong_chain)),
             ("failed_dials", "Dials that failed", read(&self.failed_dials)),
@@ -115,6 +139,8 @@ pub(crate) enum Command {
     Publish(Vec<u8>),
     Remind(Vec<u8>),
     Report(Ticket, Verdict),
+    PublishRecord(Vec<u8>, oneshot::Sender<Result<(), RecordError>>),
+    FindRecord(AccountId, oneshot::Sender<Found>),
 }
 
 /// The node's end of the network. Cheap to clone.
@@ -150,6 +176,28 @@ impl NetworkHandle {
     /// Sends a transaction that waits to the peers once more, for those that were not there before.
     pub fn remind(&self, bytes: Vec<u8>) -> Result<(), PublishError> {
         self.command(Command::Remind(bytes))
+    }
+
+    /// Keeps a miner's record and gives it to the nodes next to its key, now and every ten minutes until it expires.
+    pub async fn publish_record(&self, bytes: Vec<u8>) -> Result<(), FindError> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Command::PublishRecord(bytes, answer))?;
+        Ok(answered.await.map_err(|_| FindError::Ended)??)
+    }
+
+    /// The newest record of this miner that is known here or to the nodes next to its key. Its signature was verified and
+    /// it has not expired; it is a hint and no proof.
+    pub async fn find_record(&self, hotkey: AccountId) -> Result<Option<SignedMinerRecord>, FindError> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Command::FindRecord(hotkey, answer))?;
+        answered.await.map_err(|_| FindError::Ended)?
+    }
+
+    fn ask(&self, command: Command) -> Result<(), FindError> {
+        self.command(command).map_err(|error| match error {
+            PublishError::Busy => FindError::Busy,
+            PublishError::Ended => FindError::Ended,
+        })
     }
 
     fn command(&self, command: Command) -> Result<(), PublishError> {

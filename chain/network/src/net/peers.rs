@@ -12,6 +12,12 @@ use crate::core::reputation::{Deed, Reputation};
 /// Seconds' worth of messages that a peer may send at once: after a pause there is a burst.
 const BURST_SECONDS: u64 = 2;
 
+/// Miners' records that a peer may send in a second, on average: each costs a signature.
+const RECORDS_PER_SECOND: u64 = 8;
+
+/// And at once: a node that comes back publishes the records of all its miners.
+const RECORDS_BURST: u64 = 128;
+
 /// Reputations kept of peers that are gone.
 const MAX_REMEMBERED: usize = 4_096;
 
@@ -19,6 +25,7 @@ const MAX_REMEMBERED: usize = 4_096;
 struct Allowance {
     messages: Bucket,
     bytes: Bucket,
+    records: Bucket,
 }
 
 /// The table.
@@ -47,7 +54,8 @@ impl Peers {
     pub(super) fn connected(&mut self, peer: PeerId, now_ms: u64) {
         let bucket = |rate: u64| Bucket::new(rate, rate.saturating_mul(BURST_SECONDS), now_ms);
         let (messages, bytes) = (bucket(self.messages_per_second), bucket(self.bytes_per_second));
-        self.connected.entry(peer).or_insert(Allowance { messages, bytes });
+        let records = Bucket::new(RECORDS_PER_SECOND, RECORDS_BURST, now_ms);
+        self.connected.entry(peer).or_insert(Allowance { messages, bytes, records });
     }
 
     /// The last connection has ended.
@@ -94,6 +102,11 @@ impl Peers {
         self.connected
             .get_mut(peer)
             .is_some_and(|allowed| allowed.messages.take(1, now_ms) && allowed.bytes.take(size, now_ms))
+    }
+
+    /// May `peer` have a miner's record stored now?
+    pub(super) fn may_store(&mut self, peer: &PeerId, now_ms: u64) -> bool {
+        self.connected.get_mut(peer).is_some_and(|allowed| allowed.records.take(1, now_ms))
     }
 
     /// Notes a deed. True if the peer is to be banned; its record begins anew then.

@@ -3,8 +3,9 @@
 
 mod discovery;
 mod gossip;
+mod records;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -34,6 +35,8 @@ const SAVE_TICKS: u64 = 30;
 /// KiB of messages that may wait for the node's verdict: as many bytes as 250 transactions of the largest size.
 const MAX_WAITING_KIB: usize = 64 << 10;
 
+pub(super) use records::{Found, Records};
+
 pub(super) type Links = (mpsc::Sender<Incoming>, watch::Sender<Connectivity>, Arc<Stats>);
 
 /// The network's state.
@@ -56,6 +59,9 @@ pub(super) struct Task {
     unsent: VecDeque<Vec<u8>>,
     /// Where circuits through a relay were asked for.
     relays: Vec<PeerId>,
+    /// Connected peers that relay, and their addresses.
+    relay_peers: BTreeMap<PeerId, Vec<Multiaddr>>,
+    records: Records,
     started: Instant,
     ticks: u64,
 }
@@ -66,6 +72,7 @@ impl Task {
         names: Names,
         config: Config,
         (book, book_path): (Book, Option<PathBuf>),
+        records: Records,
         (incoming, state, stats): Links,
     ) -> Self {
         let (topic, waiting) = (IdentTopic::new(&names.transactions), IdentTopic::new(&names.waiting));
@@ -87,6 +94,8 @@ impl Task {
             stats,
             unsent,
             relays,
+            relay_peers: BTreeMap::new(),
+            records,
             started,
             ticks: 0,
         }
@@ -128,6 +137,7 @@ impl Task {
 
     async fn on_tick(&mut self) {
         self.dial_more();
+        self.tend_records();
         self.ticks = self.ticks.wrapping_add(1);
         if self.ticks.is_multiple_of(SAVE_TICKS) {
             self.enforce_bans();
@@ -150,6 +160,11 @@ impl Task {
             Command::Publish(bytes) => self.publish(bytes),
             Command::Remind(bytes) => self.remind(&bytes),
             Command::Report(ticket, verdict) => self.report(&ticket, verdict),
+            Command::PublishRecord(bytes, answer) => {
+                // Whoever handed it in may have gone.
+                let _ = answer.send(self.publish_record(&bytes));
+            }
+            Command::FindRecord(hotkey, answer) => self.find_record(hotkey, answer),
         }
     }
 
@@ -166,6 +181,7 @@ impl Task {
                 tracing::debug!(peer = %peer_id, ?cause, "disconnected");
                 self.peers.gone(&peer_id);
                 self.relays.retain(|relay| *relay != peer_id);
+                self.relay_peers.remove(&peer_id);
                 self.show();
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use acumen_chain_network::{
-    Config, Connectivity, Incoming, Keypair, Multiaddr, Network, NetworkHandle, PeerId, Setup, Verdict,
+    Config, Connectivity, Incoming, Keypair, Multiaddr, Network, NetworkHandle, PeerId, Registry, Setup,
+    Verdict,
 };
 use acumen_protocol::Hash;
 use tokio::sync::mpsc;
@@ -23,6 +24,11 @@ pub async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
 
 pub fn identity(tag: u8) -> Keypair {
     Keypair::ed25519_from_bytes([tag; 32]).unwrap()
+}
+
+/// The key of a miner, if the tag is at most 9.
+pub fn hotkey(tag: u8) -> acumen_protocol::Keypair {
+    acumen_protocol::Keypair::from_seed(&[tag; 32])
 }
 
 pub fn config(bootstrap: &[Multiaddr]) -> Config {
@@ -43,8 +49,23 @@ pub struct Running {
 
 impl Running {
     pub fn start(tag: u8, config: Config, genesis: Hash, book: Option<PathBuf>) -> Self {
+        let miners: Vec<_> = (1..=9).map(|tag| hotkey(tag).account()).collect();
+        let registry = Some(Registry::new(move |hotkey| miners.contains(hotkey)));
+        Self::of(Setup { config, identity: identity(tag), genesis, registry, book })
+    }
+
+    pub fn with_registry(tag: u8, config: Config, registry: Registry) -> Self {
+        Self::of(Setup {
+            config,
+            identity: identity(tag),
+            genesis: GENESIS,
+            registry: Some(registry),
+            book: None,
+        })
+    }
+
+    fn of(setup: Setup) -> Self {
         let stop = CancellationToken::new();
-        let setup = Setup { config, identity: identity(tag), genesis, book };
         let Network { handle, incoming, task } = Network::start(setup, stop.clone()).unwrap();
         Self { handle, incoming, task, stop }
     }

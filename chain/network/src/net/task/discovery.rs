@@ -99,13 +99,21 @@ impl Task {
         }
         if info.protocols.contains(&relay::HOP_PROTOCOL_NAME) {
             self.maybe_use_relay(peer, &info.listen_addrs);
+            self.relay_peers.insert(peer, info.listen_addrs);
         }
     }
 
-    /// Peers that others told of: into the book, to be dialled when there is room.
+    /// Peers that others told of: into the book, to be dialled when there is room. Records: see [`super::records`].
     pub(super) fn on_kademlia(&mut self, event: kad::Event) {
-        let kad::Event::OutboundQueryProgressed { result, .. } = event else { return };
+        let (id, result, last) = match event {
+            kad::Event::OutboundQueryProgressed { id, result, step, .. } => (id, result, step.last),
+            kad::Event::InboundRequest {
+                request: kad::InboundRequest::PutRecord { source, record: Some(record), .. },
+            } => return self.on_inbound_record(source, &record),
+            _ => return,
+        };
         let found = match result {
+            kad::QueryResult::GetRecord(result) => return self.on_found(id, result, last),
             kad::QueryResult::GetClosestPeers(Ok(found)) => found.peers,
             kad::QueryResult::GetClosestPeers(Err(kad::GetClosestPeersError::Timeout { peers, .. })) => peers,
             _ => return,
@@ -122,6 +130,11 @@ impl Task {
     pub(super) fn on_autonat(&mut self, event: &autonat::Event) {
         let autonat::Event::StatusChanged { old, new } = event else { return };
         tracing::info!(?old, ?new, "whether others can reach this node");
+        // Peers said what they are long before that was known.
+        for (relay, addresses) in std::mem::take(&mut self.relay_peers) {
+            self.maybe_use_relay(relay, &addresses);
+            self.relay_peers.insert(relay, addresses);
+        }
     }
 
     /// A node that others cannot reach listens at up to two relays; dcutr then tries for direct connections.

@@ -92,7 +92,7 @@ impl Task {
     }
 
     /// Notes an offence, and bans who has committed too many.
-    fn blame(&mut self, peer: PeerId, deed: Deed) {
+    pub(super) fn blame(&mut self, peer: PeerId, deed: Deed) {
         let now = self.now_ms();
         if self.peers.note(peer, deed, now) {
             tracing::warn!(%peer, ?deed, seconds = BAN_SECONDS, "banning a peer");
