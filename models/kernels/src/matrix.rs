@@ -16,6 +16,8 @@
 mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod panels;
 
 use half::bf16;
 
@@ -147,6 +149,11 @@ impl Matrix {
             return;
         }
         let work = Work { matrix: self, x, y: Shared::new(y), rows, add };
+        #[cfg(target_arch = "x86_64")]
+        if X::WIDE && rows >= panels::LEAST {
+            // SAFETY: a matrix is packed for what the processor has; f32 by the condition.
+            return unsafe { panels::multiply(&work) };
+        }
         parallel(self.outputs.div_ceil(BLOCK), |blocks| work.blocks(blocks));
     }
 }

@@ -162,3 +162,6 @@ fn dot_product(
     }
     Tensor::f_scaled_dot_product_attention(q, k, v, mask, 0.0, causal, scale, false)
 }
+
+#[cfg(test)]
+mod tests;

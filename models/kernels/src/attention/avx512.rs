@@ -11,9 +11,14 @@ use std::arch::x86_64::{
     _mm512_storeu_ps, _mm512_sub_epi32, _mm512_sub_ps,
 };
 
+use super::scores::{self, Keys};
 use super::{Heads, TOGETHER};
+use crate::Cpu;
 use crate::element::Element;
 use crate::math::LANES;
+
+/// Vectors of a value that are summed in registers at a time, for each head.
+const WIDE: usize = 4;
 
 /// As `super::group`.
 ///
@@ -59,76 +64,37 @@ unsafe fn some<T: Element, const N: usize>(
     cache: *const T,
     tokens: usize,
     mixed: *mut T,
-    scores: *mut f32,
+    room: *mut f32,
     padded: usize,
 ) {
     let Heads { keys, key, size, scale } = heads;
     let stored = 2 * keys * size;
     // SAFETY: by the caller's promise every access is inside.
     unsafe {
-        dots::<T, N>(q, cache.add(key * size), (tokens, stored, size, scale), scores, padded);
+        let start = cache.add(key * size);
+        // The first head that comes by fetches whole tokens, from front to back, for those that follow.
+        let fetch = (cache, if key == 0 { stored } else { 0 });
+        let found = Keys { start, tokens, stored, size, fetch, scale };
+        if !T::WIDE && Cpu::this().avx512_bf16 && size.is_multiple_of(scores::PAIRS) {
+            scores::pairs(q, N, found, room, padded);
+        } else {
+            scores::floats(q, N, found, room, padded);
+        }
         let mut shares = [_mm512_setzero_ps(); N];
         for head in 0..N {
-            shares[head] = _mm512_set1_ps(1.0 / exponentials(scores.add(head * padded), tokens));
+            shares[head] = _mm512_set1_ps(1.0 / exponentials(room.add(head * padded), tokens));
         }
         let values = cache.add((keys + key) * size);
         let mut column = 0;
-        while column + 4 * LANES <= size {
-            sums::<T, N, 4>(
-                values.add(column),
-                (tokens, stored, size),
-                scores,
-                padded,
-                mixed.add(column),
-                &shares,
-            );
-            column += 4 * LANES;
-        }
         while column < size {
-            sums::<T, N, 1>(
-                values.add(column),
-                (tokens, stored, size),
-                scores,
-                padded,
-                mixed.add(column),
-                &shares,
-            );
-            column += LANES;
-        }
-    }
-}
-
-/// Scores of each query with each key; what lies behind the last token is −∞.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-unsafe fn dots<T: Element, const N: usize>(
-    q: *const T,
-    keys: *const T,
-    (tokens, stored, size, scale): (usize, usize, usize, f32),
-    scores: *mut f32,
-    padded: usize,
-) {
-    // SAFETY: see `some`.
-    unsafe {
-        for token in 0..tokens {
-            let row = keys.add(token * stored);
-            let mut lanes = [_mm512_setzero_ps(); N];
-            let mut at = 0;
-            while at < size {
-                let key = load(row.add(at));
-                for head in 0..N {
-                    lanes[head] = _mm512_fmadd_ps(load(q.add(head * size + at)), key, lanes[head]);
-                }
-                at += LANES;
+            let (values, mixed) = (values.add(column), mixed.add(column));
+            let strip = if column + WIDE * LANES <= size { WIDE } else { 1 };
+            if strip == WIDE {
+                sums::<T, N, WIDE>(values, (tokens, stored, size), room, padded, mixed, &shares);
+            } else {
+                sums::<T, N, 1>(values, (tokens, stored, size), room, padded, mixed, &shares);
             }
-            for head in 0..N {
-                *scores.add(head * padded + token) = _mm512_reduce_add_ps(lanes[head]) * scale;
-            }
-        }
-        for head in 0..N {
-            for token in tokens..padded {
-                *scores.add(head * padded + token) = f32::NEG_INFINITY;
-            }
+            column += strip * LANES;
         }
     }
 }
@@ -221,7 +187,7 @@ unsafe fn sums<T: Element, const N: usize, const W: usize>(
 /// Sixteen numbers.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
-unsafe fn load<T: Element>(from: *const T) -> __m512 {
+pub(super) unsafe fn load<T: Element>(from: *const T) -> __m512 {
     // SAFETY: the caller has sixteen numbers there.
     unsafe {
         if T::WIDE {

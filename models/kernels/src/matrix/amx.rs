@@ -56,12 +56,12 @@ pub(super) unsafe fn blocks<X: Element, Y: Element>(
     let whole = rows.len() / TILE * TILE;
     let mut rest = work.x[(rows.start + whole) * inputs..rows.end * inputs].to_vec();
     rest.resize(if rest.is_empty() { 0 } else { TILE * inputs }, X::default());
-    let tiles = rows.len().div_ceil(TILE);
+    let count = rows.len().div_ceil(TILE);
     let tile = |index: usize| match index * TILE < whole {
         true => work.x[(rows.start + index * TILE) * inputs..][..TILE * inputs].as_ptr().cast::<u8>(),
         false => rest[..TILE * inputs].as_ptr().cast::<u8>(),
     };
-    let passes = tiles.div_ceil(2);
+    let passes = count.div_ceil(2);
     let mut sums = Sums([[0.0; BLOCK]; MOST_ROWS]);
     // SAFETY: the layout is valid; the caller's promise.
     unsafe { asm!("ldtilecfg [{0}]", in(reg) &Layout::WHOLE, options(nostack, readonly)) };
@@ -72,10 +72,11 @@ pub(super) unsafe fn blocks<X: Element, Y: Element>(
             let first = rows.start + pass * 2 * TILE;
             // SAFETY: each tile is sixteen rows of `inputs` numbers in bf16; a block lies at `weights`.
             unsafe {
-                if pass * 2 + 1 < tiles {
-                    two(tile(pass * 2), tile(pass * 2 + 1), inputs, weights, fetch, &mut sums);
+                let x = tile(pass * 2);
+                if pass * 2 + 1 < count {
+                    tiles::<true>((x, tile(pass * 2 + 1)), inputs, weights, fetch, &mut sums);
                 } else {
-                    one(tile(pass * 2), inputs, weights, fetch, &mut sums);
+                    tiles::<false>((x, x), inputs, weights, fetch, &mut sums);
                 }
             }
             work.finish(&sums, first, (rows.end - first).min(2 * TILE), block);
@@ -96,9 +97,19 @@ fn ahead(fetch: Fetch, step: usize) {
     }
 }
 
-/// Thirty-two rows.
+/// Sixteen rows at `x`, and sixteen more at `second` if there are `TWO` tiles of them.
+///
+/// # Safety
+/// As [`blocks`], after the layout was set; each tile of rows is sixteen times `inputs` numbers in bf16, a multiple of
+/// [`INPUTS`]; a block of as many inputs lies at `w`.
 #[inline(always)]
-unsafe fn two(x: *const u8, second: *const u8, inputs: usize, w: *const u8, fetch: Fetch, out: &mut Sums) {
+unsafe fn tiles<const TWO: bool>(
+    (x, second): (*const u8, *const u8),
+    inputs: usize,
+    w: *const u8,
+    fetch: Fetch,
+    out: &mut Sums,
+) {
     // SAFETY: by the caller's promise; no memory but the tiles is read, and `out` holds 32 rows of 128 bytes.
     unsafe {
         asm!("tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3", options(nostack, nomem));
@@ -109,58 +120,39 @@ unsafe fn two(x: *const u8, second: *const u8, inputs: usize, w: *const u8, fetc
                 "tileloadd tmm4, [{a} + {inputs} * 1]",
                 "tileloadd tmm7, [{w} + {weights} * 1 + 64]",
                 "tdpbf16ps tmm0, tmm4, tmm6",
-                "tileloadd tmm5, [{b} + {inputs} * 1]",
                 "tdpbf16ps tmm1, tmm4, tmm7",
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                "tdpbf16ps tmm3, tmm5, tmm7",
                 w = in(reg) w.add(step * TILE * 2 * LINE),
                 a = in(reg) x.add(step * LINE),
-                b = in(reg) second.add(step * LINE),
                 weights = in(reg) 2 * LINE,
                 inputs = in(reg) inputs * 2,
                 options(nostack, readonly),
             );
+            if TWO {
+                asm!(
+                    "tileloadd tmm5, [{b} + {inputs} * 1]",
+                    "tdpbf16ps tmm2, tmm5, tmm6",
+                    "tdpbf16ps tmm3, tmm5, tmm7",
+                    b = in(reg) second.add(step * LINE),
+                    inputs = in(reg) inputs * 2,
+                    options(nostack, readonly),
+                );
+            }
         }
         asm!(
             "tilestored [{out} + {row} * 1], tmm0",
             "tilestored [{out} + {row} * 1 + 64], tmm1",
-            "tilestored [{below} + {row} * 1], tmm2",
-            "tilestored [{below} + {row} * 1 + 64], tmm3",
             out = in(reg) out.0.as_mut_ptr(),
-            below = in(reg) out.0.as_mut_ptr().add(TILE),
             row = in(reg) 2 * LINE,
             options(nostack),
         );
-    }
-}
-
-/// Sixteen rows.
-#[inline(always)]
-unsafe fn one(x: *const u8, inputs: usize, w: *const u8, fetch: Fetch, out: &mut Sums) {
-    // SAFETY: as `two`, with sixteen rows.
-    unsafe {
-        asm!("tilezero tmm0", "tilezero tmm1", options(nostack, nomem));
-        for step in 0..inputs / INPUTS {
-            ahead(fetch, step);
+        if TWO {
             asm!(
-                "tileloadd tmm6, [{w} + {weights} * 1]",
-                "tileloadd tmm4, [{a} + {inputs} * 1]",
-                "tileloadd tmm7, [{w} + {weights} * 1 + 64]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                w = in(reg) w.add(step * TILE * 2 * LINE),
-                a = in(reg) x.add(step * LINE),
-                weights = in(reg) 2 * LINE,
-                inputs = in(reg) inputs * 2,
-                options(nostack, readonly),
+                "tilestored [{below} + {row} * 1], tmm2",
+                "tilestored [{below} + {row} * 1 + 64], tmm3",
+                below = in(reg) out.0.as_mut_ptr().add(TILE),
+                row = in(reg) 2 * LINE,
+                options(nostack),
             );
         }
-        asm!(
-            "tilestored [{out} + {row} * 1], tmm0",
-            "tilestored [{out} + {row} * 1 + 64], tmm1",
-            out = in(reg) out.0.as_mut_ptr(),
-            row = in(reg) 2 * LINE,
-            options(nostack),
-        );
     }
 }

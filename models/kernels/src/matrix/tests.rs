@@ -43,8 +43,9 @@ fn check<X: Element, Y: Element>(
 }
 
 fn sizes() -> impl Strategy<Value = (usize, usize, usize)> {
-    let inputs = prop::sample::select(vec![1usize, 2, 7, 30, 32, 64, 96, 130, 320]);
-    let rows = prop_oneof![1usize..14, prop::sample::select(vec![15usize, 16, 17, 31, 32, 33, 48, 50, 65])];
+    let inputs = prop::sample::select(vec![1usize, 2, 7, 30, 32, 64, 96, 130, 257, 320, 514]);
+    let rows =
+        prop_oneof![1usize..14, prop::sample::select(vec![15usize, 16, 17, 31, 32, 33, 48, 50, 65, 133])];
     (rows, prop_oneof![1usize..100, Just(128usize)], inputs)
 }
 
@@ -78,14 +79,14 @@ proptest! {
 
 #[test]
 fn a_row_does_not_depend_on_the_others() {
-    let (outputs, inputs) = (70, 96);
-    let x: Vec<f32> = numbers(3, 40 * inputs);
+    let (outputs, inputs, rows) = (70, 352, 130);
+    let x: Vec<f32> = numbers(3, rows * inputs);
     let weight: Vec<f32> = numbers(4, outputs * inputs);
     let halves: Vec<bf16> = weight.iter().map(|w| Element::store(*w)).collect();
     let short: Vec<bf16> = x.iter().map(|x| Element::store(*x)).collect();
     let alone = |matrix: &Matrix| {
-        let (mut all, mut one) = (vec![0f32; 40 * outputs], vec![0f32; outputs]);
-        for row in [0, 7, 39] {
+        let (mut all, mut one) = (vec![0f32; rows * outputs], vec![0f32; outputs]);
+        for row in [0, 7, 39, 129] {
             if matrix.arithmetic == Arithmetic::Floats {
                 matrix.multiply(&x, &mut all, false);
                 matrix.multiply(&x[row * inputs..][..inputs], &mut one, false);
@@ -97,7 +98,9 @@ fn a_row_does_not_depend_on_the_others() {
         }
     };
     let vectors = Cpu { amx_bf16: false, ..Cpu::this() };
+    let exact: Vec<f32> = halves.iter().map(|w| w.load()).collect();
     let packed = [
+        Matrix::floats(&exact, outputs, inputs, None),
         Matrix::floats(&weight, outputs, inputs, None),
         Matrix::pairs(&halves, outputs, inputs, None),
         Matrix::pairs_on(vectors, &halves, outputs, inputs, None),
