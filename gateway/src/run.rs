@@ -30,7 +30,6 @@ pub async fn run(config: Config, hotkey: Keypair, shutdown: CancellationToken) -
     let subnet = Subnet::new(&config)?;
     let address = config.listen;
     let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
-    tracing::info!(%address, hotkey = %hotkey.account(), model = config.model, "gateway listens");
     run_with(config, hotkey, subnet, listener, shutdown).await
 }
 
@@ -45,11 +44,14 @@ pub async fn run_with(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
+    let account = hotkey.account();
     let (roster, latest) = watch::channel(Arc::new(Roster::default()));
     let metrics = Arc::new(Metrics::default());
     let collective = Arc::new(Collective::new(config.settings(), hotkey, latest, Arc::clone(&metrics)));
     let stop = CancellationToken::new();
     let app = App::new(&config, collective, Arc::clone(&metrics), shutdown.clone(), stop.clone())?;
+    let address = listener.local_addr().map_err(Error::Serve)?;
+    tracing::info!(%address, hotkey = %account, model = config.model, "gateway listens");
     let interval = Duration::from_millis(config.refresh_interval_ms);
     let refreshing = tokio::spawn(refresh(directory, interval, roster, metrics, shutdown.clone()));
 

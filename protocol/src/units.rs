@@ -164,7 +164,8 @@ impl Nacu {
 /// Why a text is no amount.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is no amount: write ACU with at most nine decimals (1.5), or base units with a suffix (1500000000nacu)"
+    "`{text}` is no amount: write ACU with at most nine decimals (1.5), or base units with a suffix \
+     (1500000000nacu), up to 18446744073.709551615 ACU"
 )]
 pub struct ParseAmountError {
     /// The text.

@@ -176,7 +176,21 @@ async fn open(
             return Ok(ensemble);
         }
     }
+    tell_why(&ensemble);
     Err(Failure::NoMiners { retry_after: FIRST })
+}
+
+/// The first reason that a miner gave, for the operator: one who cannot ask anybody (no stake, say) must not have to
+/// guess. The client is not told: it is between the gateway and its miners.
+fn tell_why(ensemble: &Ensemble) {
+    let mut reasons = ensemble.members().iter().filter_map(|member| Some((member, member.dropped.as_ref()?)));
+    match reasons.next() {
+        Some((member, dropped)) => {
+            let (miner, others) = (&member.miner.hotkey, reasons.count());
+            tracing::warn!(%miner, reason = dropped.reason, others, "no miner answers");
+        }
+        None => tracing::warn!("no miner is known that may be asked now"),
+    }
 }
 
 /// Which members are dropped, by position.

@@ -2,11 +2,12 @@
 
 use acumen_models::Token;
 use acumen_models::sampling::Sampler;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::json;
 
 use super::input::{Input, Loaded};
+use crate::args::Usage;
 use crate::output;
 
 #[derive(Args, Debug)]
@@ -35,10 +36,11 @@ pub(crate) struct GenerateArgs {
 
 pub(super) fn run(args: &GenerateArgs) -> Result<()> {
     if !(args.temperature >= 0.0 && args.temperature.is_finite()) {
-        bail!("--temperature {}: a number of at least 0", args.temperature);
+        let reason = format!("--temperature {}: a number of at least 0", args.temperature);
+        return Err(Usage(reason).into());
     }
     if !(args.top_p > 0.0 && args.top_p <= 1.0) {
-        bail!("--top-p {}: a number above 0, at most 1", args.top_p);
+        return Err(Usage(format!("--top-p {}: a number above 0, at most 1", args.top_p)).into());
     }
     let loaded = args.input.load()?;
     let (ids, finish_reason) = continue_text(args, &loaded)?;

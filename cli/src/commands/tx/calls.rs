@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 
 use super::parse;
+use crate::args::Usage;
 use crate::commands::amounts::percent;
 use crate::wallet::{Role, Wallet};
 
@@ -206,7 +207,9 @@ impl CallArgs {
                 Call::Register { track, hotkey: hotkey(registered)?, max_price }
             }
             Self::Serve { track, url, model, certificate } => {
-                Call::Serve { track: TrackId::new(track), endpoint: Endpoint::new(&url, model, certificate)? }
+                let endpoint =
+                    Endpoint::new(&url, model, certificate).map_err(|error| Usage(error.to_string()))?;
+                Call::Serve { track: TrackId::new(track), endpoint }
             }
             Self::CommitWeights { track, weights, salt } => {
                 let track = TrackId::new(track);
