@@ -72,9 +72,12 @@ pub fn wire(data: &[u8]) {
     }
 }
 
+/// The set, blocks, and each block's messages.
+type Honest = (Members, Vec<Candidate>, Vec<Vec<StreamMessage<Part>>>);
+
 /// Blocks of the next height and of one after it, as their proposers send them.
-fn honest() -> &'static (Members, Vec<Candidate>, Vec<Vec<StreamMessage<Part>>>) {
-    static HONEST: OnceLock<(Members, Vec<Candidate>, Vec<Vec<StreamMessage<Part>>>)> = OnceLock::new();
+fn honest() -> &'static Honest {
+    static HONEST: OnceLock<Honest> = OnceLock::new();
     HONEST.get_or_init(|| {
         let set = members();
         let candidate = |(height, round): (u64, u32)| {

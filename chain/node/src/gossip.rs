@@ -8,7 +8,9 @@ mod metrics;
 use std::path::Path;
 use std::sync::Arc;
 
-use acumen_chain_network::{Incoming, Network, NetworkHandle, Registry, Setup, Verdict, load_or_create_identity};
+use acumen_chain_network::{
+    Incoming, Network, NetworkHandle, Registry, Setup, Verdict, load_or_create_identity,
+};
 use acumen_protocol::SignedTransaction;
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};

@@ -90,7 +90,7 @@ fn a_full_shelf_gives_up_what_expired_and_nothing_else() {
     let one = signed(1, NOW);
     // Whose signature it is was checked before: names are enough here.
     let named = |number: usize, issued_ms: u64| {
-        let mut record = SignedMinerRecord { record: record(1, issued_ms), signature: one.signature.clone() };
+        let mut record = SignedMinerRecord { record: record(1, issued_ms), signature: one.signature };
         record.record.hotkey.0[..8].copy_from_slice(&(number as u64).to_be_bytes());
         record
     };
