@@ -26,11 +26,13 @@ pub enum Domain {
     StreamMessage,
     /// A miner's receipt for what it has answered (sr25519).
     Receipt,
+    /// A miner's word on where it serves now, by its hotkey (sr25519).
+    MinerRecord,
 }
 
 impl Domain {
     /// Every domain, for the uniqueness test.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Transaction,
         Self::Vote,
         Self::Proposal,
@@ -39,6 +41,7 @@ impl Domain {
         Self::ConsensusKey,
         Self::StreamMessage,
         Self::Receipt,
+        Self::MinerRecord,
     ];
 
     /// The name under which this domain signs.
@@ -53,6 +56,7 @@ impl Domain {
             Self::ConsensusKey => "acumen/consensus-key/1",
             Self::StreamMessage => "acumen/stream-message/1",
             Self::Receipt => "acumen/receipt/1",
+            Self::MinerRecord => "acumen/miner-record/1",
         }
     }
 

@@ -51,6 +51,7 @@ pub(crate) struct Service {
     shutdown: CancellationToken,
     intake: Intake,
     shares: Shares,
+    known_sets: light::KnownSets,
 }
 
 impl Service {
@@ -61,7 +62,8 @@ impl Service {
         shutdown: CancellationToken,
     ) -> Self {
         let intake = Intake::new(executor.clone());
-        Self { executor, genesis, metrics, shutdown, intake, shares: Shares::new() }
+        let (shares, known_sets) = (Shares::new(), light::KnownSets::default());
+        Self { executor, genesis, metrics, shutdown, intake, shares, known_sets }
     }
 
     /// Runs `work`, which reads the disk or executes, off the async threads.
@@ -160,7 +162,8 @@ impl Chain for Service {
         request: Request<wire::GetValidatorsRequest>,
     ) -> Result<Response<wire::GetValidatorsResponse>, Status> {
         let (height, tempo) = (request.into_inner().height, self.genesis.params.tempo_blocks);
-        let answer = self.blocking(move |executor| light::validators(executor, tempo, height));
+        let known = self.known_sets.clone();
+        let answer = self.blocking(move |executor| light::validators(executor, &known, tempo, height));
         Ok(Response::new(answer.await?))
     }
 

@@ -1,17 +1,15 @@
 //! A miner's record: where it serves now, signed by its hotkey, good for an hour at most. It is a hint that is fresher than
 //! the chain's record, and proves nothing but that the hotkey said so: nobody pays by it.
 //!
-//! Signed are the SCALE bytes of (name, genesis, record), as `acumen_protocol::domain` does it, so that a record of one
-//! chain says nothing on another. Times are in milliseconds since the Unix epoch, by the miner's clock.
+//! Signed are the SCALE bytes of (name, genesis, record), see [`Domain::MinerRecord`], so that a record of one chain says
+//! nothing on another. Times are in milliseconds since the Unix epoch, by the miner's clock.
 
 pub mod shelf;
 
 use acumen_protocol::codec::decode_all;
+use acumen_protocol::domain::Domain;
 use acumen_protocol::{AccountId, Endpoint, Hash, Keypair, Signature};
 use parity_scale_codec::{Decode, Encode};
-
-/// Under this name records are signed.
-const DOMAIN: &str = "acumen/miner-record/1";
 
 /// What keys in Kademlia begin with; the hotkey follows.
 const KEY_PREFIX: &[u8] = b"miner/";
@@ -151,7 +149,7 @@ impl MinerRecord {
     }
 
     fn preimage(&self, genesis: &Hash) -> Vec<u8> {
-        (DOMAIN, genesis, self).encode()
+        Domain::MinerRecord.preimage(&(genesis, self))
     }
 }
 

@@ -41,7 +41,8 @@ const PENDING: u32 = 64;
 /// One peer may need a second connection for a moment: both dialled, or a relayed one becomes direct.
 const PER_PEER: u32 = 2;
 
-/// Bytes that one relayed connection may carry: with 16 circuits, 256 MiB an hour are a node's gift to others at most.
+/// Bytes that one relayed connection may carry before it is closed: 256 MiB for the 16 that may be open at a time. Whoever is
+/// still behind NAT then opens another.
 const MAX_CIRCUIT_BYTES: u64 = 16 << 20;
 
 /// How long one may last; whoever still has no direct connection then asks for another.

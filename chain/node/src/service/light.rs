@@ -1,5 +1,8 @@
 //! What light clients ask for: headers some heights apart, the set after a height, events with proofs.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use acumen_chain_ledger::Event;
 use acumen_chain_store::StoredBlock;
 use acumen_proto::chain_v1 as wire;
@@ -14,6 +17,10 @@ use crate::executor::Executor;
 
 /// Most headers in one answer.
 const MAX_HEADERS: u64 = 256;
+
+/// Transactions and events of the blocks that are read for headers: about three full blocks. An answer ends there, since a
+/// header is stored with its block and a short question must not make a node read hundreds of megabytes.
+const MAX_READ: usize = 16_384;
 
 /// Most events in one answer.
 const MAX_EVENTS: usize = 1_024;
@@ -33,16 +40,48 @@ pub(super) fn headers(
         return Ok(wire::GetHeadersResponse { headers: headers.into_iter().map(Into::into).collect() });
     }
     let heights = (0..limit).map_while(|index| from.checked_add(index.checked_mul(step)?));
-    let read = |height| stored(executor, Height::new(height)).map(|block| signed_header(&block).into());
-    let headers =
-        heights.take_while(|height| *height <= tip).map(read).collect::<Result<Vec<_>, Status>>()?;
+    let (mut headers, mut read) = (Vec::new(), 0_usize);
+    for height in heights.take_while(|height| *height <= tip) {
+        let block = stored(executor, Height::new(height))?;
+        read = read.saturating_add(block.block.transactions.len()).saturating_add(block.events.len());
+        headers.push(signed_header(&block).into());
+        if read > MAX_READ {
+            break;
+        }
+    }
     Ok(wire::GetHeadersResponse { headers })
+}
+
+/// Sets that were looked for, by their hash: a set that has not changed for long is far back, and is looked for once.
+/// Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KnownSets(Arc<Mutex<VecDeque<EncodedSet>>>);
+
+/// A set's hash and its SCALE.
+type EncodedSet = (Hash, Vec<u8>);
+
+impl KnownSets {
+    /// Sets remembered: 100 validators each are 4 KiB.
+    const MOST: usize = 64;
+
+    fn get(&self, hash: &Hash) -> Option<Vec<u8>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|(found, _)| found == hash).map(|(_, encoded)| encoded.clone())
+    }
+
+    fn put(&self, hash: Hash, encoded: Vec<u8>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(found, _)| *found != hash);
+        known.push_front((hash, encoded));
+        known.truncate(Self::MOST);
+    }
 }
 
 /// The set that decides the block after `height`: it stands in the last block up to there that changed it. The set
 /// changes with the last block of an epoch only.
 pub(super) fn validators(
     executor: &Executor,
+    known: &KnownSets,
     tempo: u64,
     height: u64,
 ) -> Result<wire::GetValidatorsResponse, Status> {
@@ -54,8 +93,14 @@ pub(super) fn validators(
     loop {
         // Below a restored state, only headers that changed the set are here: none means that it did not change.
         let found = executor.store().header(Height::new(at)).map_err(|error| failed(&error))?;
+        let named = found.as_ref().map(|signed| signed.header.next_validators_hash);
+        if let Some(validators_scale) = named.and_then(|hash| known.get(&hash)) {
+            return Ok(wire::GetValidatorsResponse { validators_scale });
+        }
         if let Some(set) = found.and_then(|signed| signed.next_validators) {
-            return Ok(wire::GetValidatorsResponse { validators_scale: set.encode() });
+            let validators_scale = set.encode();
+            known.put(set.hash(), validators_scale.clone());
+            return Ok(wire::GetValidatorsResponse { validators_scale });
         }
         if at == 0 {
             return Err(Status::data_loss("block 0 names no validators"));
