@@ -5,8 +5,8 @@
 use std::sync::OnceLock;
 
 use acumen_protocol::{
-    Block, Certificate, ConsensusKeypair, ConsensusValidator, Hash, Header, Height, Proposal, Signed,
-    TimestampMs, ValidatorSet, Vote, VoteKind,
+    Block, Certificate, ConsensusKeypair, ConsensusPublic, ConsensusValidator, Hash, Header, Height,
+    Proposal, Signed, TimestampMs, ValidatorSet, Vote, VoteKind,
 };
 use arc_malachitebft_app_channel::app::consensus::LivenessMsg;
 use arc_malachitebft_app_channel::app::types::codec::Codec;
@@ -25,19 +25,45 @@ use crate::signing::{Checker, Hand};
 use crate::types::{At, Chain, Members, Part};
 use crate::wire::Scale;
 
-const GENESIS: Hash = Hash([1; 32]);
+/// The chain of everything here.
+pub(crate) const GENESIS: Hash = Hash([1; 32]);
 
 /// The height at which the parts' receiver is.
 const TIP: u64 = 4;
 
-fn hand(tag: u8) -> Hand {
+/// The key of member `tag`, 1 to 4, or of a stranger.
+pub(crate) fn hand(tag: u8) -> Hand {
     Hand { genesis: GENESIS, key: ConsensusKeypair::from_seed(&[tag; 32]) }
 }
 
-fn members() -> Members {
+/// Whoever has this key.
+pub(crate) fn hand_of(key: &ConsensusPublic) -> Hand {
+    let found = (1..=4).map(hand).find(|hand| hand.key.public() == *key);
+    found.unwrap_or_else(|| panic!("a member's key"))
+}
+
+/// Four validators of the same power.
+pub(crate) fn members() -> Members {
     let validator = |tag| ConsensusValidator { key: hand(tag).key.public(), power: 1 };
     let set = ValidatorSet::new((1..=4).map(validator).collect()).unwrap_or_else(|error| panic!("{error}"));
     Members::from(&set)
+}
+
+/// An empty block of the round's proposer; `time` tells blocks apart.
+pub(crate) fn candidate(height: u64, round: u32, time: u64) -> Candidate {
+    let proposer = members().proposer(At(height), round).key();
+    let header = Header {
+        height: Height::new(height),
+        parent: Hash([2; 32]),
+        time: TimestampMs::new(time),
+        proposer,
+        transactions_root: Hash::ZERO,
+        events_root: Hash::ZERO,
+        state_root: Hash::ZERO,
+        validators_hash: Hash::ZERO,
+        next_validators_hash: Hash::ZERO,
+    };
+    Candidate { round, pol_round: None, proposer, block: Block { header, transactions: Vec::new() } }
 }
 
 /// Decodes, and if that succeeds, what is written down again is what was read; `exact`: byte by byte.
@@ -79,31 +105,14 @@ type Honest = (Members, Vec<Candidate>, Vec<Vec<StreamMessage<Part>>>);
 fn honest() -> &'static Honest {
     static HONEST: OnceLock<Honest> = OnceLock::new();
     HONEST.get_or_init(|| {
-        let set = members();
-        let candidate = |(height, round): (u64, u32)| {
-            let proposer = set.proposer(At(height), round).key();
-            let header = Header {
-                height: Height::new(height),
-                parent: Hash([2; 32]),
-                time: TimestampMs::new(height),
-                proposer,
-                transactions_root: Hash::ZERO,
-                events_root: Hash::ZERO,
-                state_root: Hash::ZERO,
-                validators_hash: Hash::ZERO,
-                next_validators_hash: Hash::ZERO,
-            };
-            Candidate { round, pol_round: None, proposer, block: Block { header, transactions: Vec::new() } }
-        };
-        let candidates: Vec<_> = [(TIP + 1, 0), (TIP + 1, 1), (TIP + 2, 0)].map(candidate).to_vec();
+        let candidates: Vec<_> = [(TIP + 1, 0), (TIP + 1, 1), (TIP + 2, 0)]
+            .map(|(height, round)| candidate(height, round, height))
+            .to_vec();
         let split = |candidate: &Candidate| {
-            let hands = (1..=4).map(hand);
-            let hand = hands.into_iter().find(|hand| hand.key.public() == candidate.proposer);
-            let hand = hand.unwrap_or_else(|| panic!("a proposer is a member"));
-            Streams::new(candidate.block.header.height.get()).split(candidate, &hand)
+            Streams::new(candidate.block.header.height.get()).split(candidate, &hand_of(&candidate.proposer))
         };
         let messages = candidates.iter().map(split).collect();
-        (set, candidates, messages)
+        (members(), candidates, messages)
     })
 }
 

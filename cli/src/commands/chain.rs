@@ -35,7 +35,9 @@ pub(crate) struct ChainOptions {
 fn read_checkpoint(text: &str) -> Result<Checkpoint, String> {
     let path = Path::new(text);
     if !path.is_file() {
-        return text.parse().map_err(|error| format!("{error}"));
+        return text.parse().map_err(|error| {
+            format!("{error}, or the path of a file written by `verify --write-checkpoint` (no such file is there)")
+        });
     }
     let content = std::fs::read_to_string(path).map_err(|error| format!("cannot read {text}: {error}"))?;
     content.parse().map_err(|error| format!("{text}: {error}"))
@@ -127,6 +129,8 @@ mod tests {
         let path = dir.path().join("checkpoint");
         std::fs::write(&path, format!("{text}\n")).unwrap();
         assert_eq!(read_checkpoint(path.to_str().unwrap()), Ok(direct));
-        assert!(read_checkpoint("7").is_err());
+        assert!(read_checkpoint("7").unwrap_err().contains("--write-checkpoint"));
+        std::fs::write(&path, "7").unwrap();
+        assert!(!read_checkpoint(path.to_str().unwrap()).unwrap_err().contains("no such file"));
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Measured {
     pub(crate) marginal: f64,
     pub(crate) reward: f64,
     /// On the chain's scale, where the largest of a validator is 65,535.
-    pub(crate) weight: u32,
+    pub(crate) weight: f64,
     pub(crate) held_out_bits_per_byte: f64,
 }
 
@@ -77,7 +77,7 @@ impl EpochReport {
             own_gain: of(|score| score.own_gain)?,
             marginal: of(|score| score.marginal)?,
             reward: of(|score| score.reward)?,
-            weight: middle_weight(scores.iter().map(|score| score.weight))?,
+            weight: of(|score| f64::from(score.weight))?,
             held_out_bits_per_byte: of(|score| score.held_out_bits_per_byte)?,
         })
     }
@@ -150,7 +150,7 @@ impl Line {
             "own_gain": of(|m| m.own_gain),
             "marginal": of(|m| m.marginal),
             "reward": of(|m| m.reward),
-            "weight": self.measured.as_ref().map(|m| m.weight),
+            "weight": of(|m| m.weight).map(|weight| weight.round() as u64),
             "held_out_bits_per_byte": of(|m| m.held_out_bits_per_byte),
             "consensus": share(self.row.consensus),
             "incentive": share(self.row.incentive),
@@ -169,23 +169,9 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     Some(f64::midpoint(*lower, *upper))
 }
 
-/// Median of whole weights: the higher of the middle two if they are even in number.
-fn middle_weight(weights: impl Iterator<Item = u32>) -> Option<u32> {
-    let mut sorted: Vec<u32> = weights.collect();
-    sorted.sort_unstable();
-    sorted.get(sorted.len() / 2).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_median_of_weights_is_one_of_them() {
-        assert_eq!(middle_weight([].into_iter()), None);
-        assert_eq!(middle_weight([65_535, 3].into_iter()), Some(65_535));
-        assert_eq!(middle_weight([9, 65_535, 3].into_iter()), Some(9));
-    }
 
     #[test]
     fn the_median_leaves_out_what_is_no_number() {

@@ -52,7 +52,7 @@ fn push_line(text: &mut String, line: &Line) {
         number(measured.map(|m| m.own_gain)),
         number(measured.map(|m| m.marginal)),
         number(measured.map(|m| m.reward)),
-        measured.map_or_else(|| "-".to_owned(), |m| m.weight.to_string()),
+        measured.map_or_else(|| "-".to_owned(), |m| format!("{:.0}", m.weight)),
         acu(line.row.emission),
     );
 }

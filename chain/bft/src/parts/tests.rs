@@ -1,34 +1,15 @@
 //! Blocks from parts, in order and out of it, and what a hostile sender can and cannot do.
 
 use acumen_protocol::codec::Encode as _;
-use acumen_protocol::{
-    ConsensusKeypair, ConsensusPublic, ConsensusValidator, Header, Height, TimestampMs, ValidatorSet,
-};
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
+use crate::fuzz::{GENESIS, candidate, hand, hand_of, members as set};
 use crate::send::Streams;
-use crate::signing::Hand;
-
-const GENESIS: Hash = Hash([1; 32]);
 
 type Message = StreamMessage<Part>;
-
-fn key(tag: u8) -> ConsensusKeypair {
-    ConsensusKeypair::from_seed(&[tag; 32])
-}
-
-fn set() -> Members {
-    let validator = |tag| ConsensusValidator { key: key(tag).public(), power: 1 };
-    Members::from(&ValidatorSet::new((1..=4).map(validator).collect()).unwrap())
-}
-
-fn hand(key: &ConsensusPublic) -> Hand {
-    let key = (1..=9).map(self::key).find(|candidate| candidate.public() == *key).unwrap();
-    Hand { genesis: GENESIS, key }
-}
 
 fn now(tip: u64) -> Now {
     Now { tip: At(tip), round: 0 }
@@ -38,26 +19,9 @@ fn parts() -> Parts {
     Parts::new(Checker { genesis: GENESIS })
 }
 
-/// A block of the height's proposer; `salt` tells blocks apart.
-fn candidate(height: u64, round: u32, salt: u8) -> Candidate {
-    let proposer = set().proposer(At(height), round).key();
-    let header = Header {
-        height: Height::new(height),
-        parent: Hash([2; 32]),
-        time: TimestampMs::new(u64::from(salt)),
-        proposer,
-        transactions_root: Hash::ZERO,
-        events_root: Hash::ZERO,
-        state_root: Hash::ZERO,
-        validators_hash: Hash::ZERO,
-        next_validators_hash: Hash::ZERO,
-    };
-    Candidate { round, pol_round: None, proposer, block: Block { header, transactions: Vec::new() } }
-}
-
 fn messages(candidate: &Candidate) -> Vec<Message> {
     Streams::new(candidate.block.header.height.get() * 100 + u64::from(candidate.round))
-        .split(candidate, &hand(&candidate.proposer))
+        .split(candidate, &hand_of(&candidate.proposer))
 }
 
 fn feed(parts: &mut Parts, messages: Vec<Message>, now: Now) -> Vec<Gathered> {
@@ -99,7 +63,7 @@ fn a_large_block_travels_in_pieces() {
         sender: candidate(5, 0, 1).proposer,
     };
     let mut parts = parts();
-    let opening = Part::Opening(hand(&about.sender).open(about));
+    let opening = Part::Opening(hand_of(&about.sender).open(about));
     let name = arc_malachitebft_app_channel::app::types::streaming::StreamId::new(vec![1].into());
     let data = std::iter::once(opening).chain(bytes.chunks(PIECE).map(|piece| Part::Piece(piece.to_vec())));
     let contents: Vec<_> = data.map(StreamContent::Data).chain([StreamContent::Fin]).collect();
@@ -113,7 +77,7 @@ fn a_large_block_travels_in_pieces() {
 #[test]
 fn a_stranger_opens_nothing() {
     let candidate = candidate(5, 0, 1);
-    let stranger = Streams::new(1).split(&candidate, &hand(&key(9).public()));
+    let stranger = Streams::new(1).split(&candidate, &hand(9));
     assert!(garbage(&feed(&mut parts(), stranger[..1].to_vec(), now(4))));
     // Nor does who copies another's opening and changes it.
     let mut copied = messages(&candidate);
@@ -129,13 +93,13 @@ fn a_stream_must_carry_what_it_says() {
     mixed[1].content = messages(&other)[1].content.clone();
     assert!(garbage(&feed(&mut parts(), mixed, now(4))));
     let mut foreign = announced;
-    foreign.block.header.proposer = key(9).public();
+    foreign.block.header.proposer = hand(9).key.public();
     let proposer = foreign.proposer;
-    let sent = Streams::new(1).split(&foreign, &hand(&proposer));
+    let sent = Streams::new(1).split(&foreign, &hand_of(&proposer));
     assert!(garbage(&feed(&mut parts(), sent, now(4))));
     // Proposed again because of an earlier round, it may be another's.
     let again = Candidate { pol_round: Some(0), ..foreign };
-    let sent = Streams::new(1).split(&again, &hand(&proposer));
+    let sent = Streams::new(1).split(&again, &hand_of(&proposer));
     assert!(matches!(feed(&mut parts(), sent, now(4)).as_slice(), [Gathered::Block(5, _)]));
 }
 
@@ -144,7 +108,7 @@ fn a_proposer_has_two_blocks_for_a_round_at_most() {
     let mut parts = parts();
     let sent = |salt| {
         let candidate = candidate(5, 0, salt);
-        Streams::new(u64::from(salt)).split(&candidate, &hand(&candidate.proposer))
+        Streams::new(salt).split(&candidate, &hand_of(&candidate.proposer))
     };
     for salt in [1, 2] {
         assert!(matches!(feed(&mut parts, sent(salt), now(4)).as_slice(), [Gathered::Block(..)]));
@@ -200,7 +164,7 @@ fn being_behind_takes_more_than_a_third_to_say() {
     assert!(!parts.ahead_of(At(5), &set));
     let open = |parts: &mut Parts, sender: u8, height: u64| {
         let candidate = candidate(height, 0, 1);
-        let sent = Streams::new(u64::from(sender)).split(&candidate, &hand(&key(sender).public()));
+        let sent = Streams::new(u64::from(sender)).split(&candidate, &hand(sender));
         feed(parts, sent[..1].to_vec(), now(4))
     };
     for height in 6..15 {

@@ -16,9 +16,7 @@ pub struct Checkpoint {
 
 /// Why a text is no checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{text}` is no checkpoint, and no such file is there: write HEIGHT:HASH, as in 7200:0x… (64 hex digits), or the path of a file written by `verify --write-checkpoint`"
-)]
+#[error("`{text}` is no checkpoint: write HEIGHT:HASH, as in 7200:0x… (64 hex digits)")]
 pub struct ParseCheckpointError {
     /// The text.
     pub text: String,

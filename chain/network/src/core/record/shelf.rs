@@ -27,15 +27,12 @@ impl Shelf {
         }
     }
 
-    /// Keeps a record that was checked, if it is newer than what is known. At the limit what has expired goes; nothing
-    /// else makes room, so that nobody pushes out another miner's record.
-    pub fn put(&mut self, record: SignedMinerRecord, now_ms: u64) -> Result<(), RecordError> {
+    /// Keeps a record that was checked, if it is newer than what is known. Only [`Self::expire`] makes room, so that
+    /// nobody pushes out another miner's record, and whoever keeps something beside the shelf hears of all that goes.
+    pub fn put(&mut self, record: SignedMinerRecord) -> Result<(), RecordError> {
         self.wants(&record)?;
         if !self.records.contains_key(&record.record.hotkey) && self.records.len() >= MAX_RECORDS {
-            self.expire(now_ms);
-            if self.records.len() >= MAX_RECORDS {
-                return Err(RecordError::Full { limit: MAX_RECORDS });
-            }
+            return Err(RecordError::Full { limit: MAX_RECORDS });
         }
         self.records.insert(record.record.hotkey, record);
         Ok(())

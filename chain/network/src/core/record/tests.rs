@@ -74,10 +74,10 @@ fn the_newest_record_stays_and_a_replay_changes_nothing() {
     let mut shelf = Shelf::default();
     let (old, new) = (signed(1, NOW), signed(1, NOW + 1));
     let hotkey = key(1).account();
-    shelf.put(old.clone(), NOW).unwrap();
-    shelf.put(new.clone(), NOW).unwrap();
-    assert!(matches!(shelf.put(old, NOW), Err(RecordError::Outdated { .. })));
-    assert!(matches!(shelf.put(signed(1, NOW + 1), NOW), Err(RecordError::Outdated { .. })));
+    shelf.put(old.clone()).unwrap();
+    shelf.put(new.clone()).unwrap();
+    assert!(matches!(shelf.put(old), Err(RecordError::Outdated { .. })));
+    assert!(matches!(shelf.put(signed(1, NOW + 1)), Err(RecordError::Outdated { .. })));
     assert_eq!(shelf.get(&hotkey, NOW), Some(&new));
     assert_eq!(shelf.get(&hotkey, NOW + 600_001), None);
     assert_eq!(shelf.expire(NOW + 600_001), [hotkey]);
@@ -95,10 +95,12 @@ fn a_full_shelf_gives_up_what_expired_and_nothing_else() {
         record
     };
     for number in 0..shelf::MAX_RECORDS {
-        shelf.put(named(number, NOW), NOW).unwrap();
+        shelf.put(named(number, NOW)).unwrap();
     }
     let more = named(shelf::MAX_RECORDS, NOW + 600_000);
-    assert!(matches!(shelf.put(more.clone(), NOW), Err(RecordError::Full { .. })));
-    shelf.put(named(0, NOW + 1), NOW).unwrap();
-    shelf.put(more, NOW + 600_000).unwrap();
+    assert!(matches!(shelf.put(more.clone()), Err(RecordError::Full { .. })));
+    shelf.put(named(0, NOW + 1)).unwrap();
+    // All have expired but the one that was renewed.
+    assert_eq!(shelf.expire(NOW + 600_000).len(), shelf::MAX_RECORDS - 1);
+    shelf.put(more).unwrap();
 }

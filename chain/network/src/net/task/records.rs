@@ -69,7 +69,7 @@ impl Records {
             return Err(RecordError::Unregistered { hotkey });
         }
         record.check(&self.genesis, now)?;
-        self.shelf.put(record.clone(), now)?;
+        self.shelf.put(record.clone())?;
         Ok(record)
     }
 
