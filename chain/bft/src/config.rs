@@ -29,7 +29,7 @@ pub struct Config {
 /// The network of validating nodes and of those that follow them.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// Multiaddress to listen on, TCP or QUIC, such as `/ip4/0.0.0.0/tcp/26656`.
+    /// Multiaddress to listen on, over TCP, such as `/ip4/0.0.0.0/tcp/26656`.
     pub listen: String,
     /// Multiaddresses of peers to stay connected to.
     pub peers: Vec<String>,
@@ -74,7 +74,7 @@ impl Default for Network {
 /// An address that nobody can listen on or dial.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is no address of a consensus node: write a multiaddress with tcp or quic-v1, such as /ip4/10.0.0.7/tcp/26656 or /dns4/node.example.org/tcp/26656"
+    "`{text}` is no address of a consensus node: votes travel over TCP, so write a multiaddress such as /ip4/10.0.0.7/tcp/26656 or /dns4/node.example.org/tcp/26656"
 )]
 pub struct AddressError {
     /// The text.
@@ -88,10 +88,18 @@ pub fn check_address(text: &str) -> Result<(), AddressError> {
 
 fn address(text: &str) -> Result<Multiaddr, AddressError> {
     let parsed = text.parse::<Multiaddr>().ok();
-    let carried =
-        |address: &Multiaddr| address.protocol_stack().any(|name| name == "tcp" || name == "quic-v1");
-    parsed.filter(carried).ok_or_else(|| AddressError { text: text.to_owned() })
+    parsed.filter(over_tcp).ok_or_else(|| AddressError { text: text.to_owned() })
 }
+
+/// Whether it is a host and a TCP port, with or without the name of the peer. Over QUIC, which the engine would speak
+/// too, a node that was frozen may lose what its peers listen to, and a chain stand still for it (ADR 25).
+fn over_tcp(address: &Multiaddr) -> bool {
+    let stack: Vec<&str> = address.protocol_stack().collect();
+    matches!(stack.as_slice(), [host, "tcp"] | [host, "tcp", "p2p"] if HOSTS.contains(host))
+}
+
+/// How a multiaddress says what comes before the port.
+const HOSTS: [&str; 5] = ["ip4", "ip6", "dns", "dns4", "dns6"];
 
 /// Connections from one address: several nodes may share one.
 const CONNECTIONS_PER_IP: usize = 64;
@@ -207,3 +215,26 @@ impl From<Patience> for LinearTimeouts {
 
 /// A round waits at most this long, however often it was lost.
 const MAX_PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::check_address;
+
+    #[test]
+    fn consensus_is_spoken_over_tcp_and_nothing_else() {
+        for good in ["/ip4/10.0.0.7/tcp/26656", "/ip6/::/tcp/0", "/dns4/node.example.org/tcp/26656"] {
+            check_address(good).unwrap();
+        }
+        for bad in [
+            "",
+            "10.0.0.7:26656",
+            "/ip4/10.0.0.7",
+            "/ip4/10.0.0.7/udp/26656/quic-v1",
+            "/ip4/10.0.0.7/tcp/26656/ws",
+            "/tcp/26656",
+        ] {
+            let error = check_address(bad).unwrap_err().to_string();
+            assert!(error.contains("over TCP") && error.contains("/tcp/26656"), "{error}");
+        }
+    }
+}

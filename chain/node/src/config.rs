@@ -64,7 +64,7 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Consensus {
-    /// Multiaddress to listen on, TCP or QUIC: `/ip4/0.0.0.0/tcp/26656`.
+    /// Multiaddress to listen on, over TCP: `/ip4/0.0.0.0/tcp/26656`.
     pub listen: String,
     /// Multiaddresses of other nodes, to stay connected to: `/dns4/node.example.org/tcp/26656`.
     #[serde(default)]

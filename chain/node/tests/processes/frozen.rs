@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::net::{Net, Transport};
+use crate::net::Net;
 use crate::wanted;
 
 /// How long nodes are frozen.
@@ -25,7 +25,10 @@ fn freeze(net: &Net, index: usize) -> Duration {
     there
 }
 
-fn freezes(mut net: Net, times: usize) {
+#[test]
+fn a_frozen_node_catches_up() {
+    let Some(times) = wanted() else { return };
+    let mut net = Net::new(4, 5);
     net.block_time = 250;
     net.start_all();
     net.reach(&net.all(), 3);
@@ -33,18 +36,4 @@ fn freezes(mut net: Net, times: usize) {
     all.sort();
     println!("{times} freezes: median {:?}, slowest {:?}", all[times / 2], all[times - 1]);
     net.compare();
-}
-
-#[test]
-fn a_frozen_node_catches_up_over_tcp() {
-    if let Some(times) = wanted() {
-        freezes(Net::new(4, 5), times);
-    }
-}
-
-#[test]
-fn a_frozen_node_catches_up_over_quic() {
-    if let Some(times) = wanted() {
-        freezes(Net::over(4, 6, Transport::Quic), times);
-    }
 }

@@ -42,11 +42,11 @@ pub(crate) struct Place {
 
 impl Place {
     /// Every node has an address of its own on this machine, which no other test process uses.
-    fn loopback(number: u8, index: usize, transport: Transport) -> Self {
+    fn loopback(number: u8, index: usize) -> Self {
         let [high, low] = u16::try_from(std::process::id() % 0xffff).unwrap().to_be_bytes();
         let host = format!("127.{}.{}.{}", high ^ number.rotate_left(4), low.max(1), 10 + index);
         Self {
-            consensus: transport.address(&host),
+            consensus: consensus_at(&host),
             listen: format!("{host}:9944"),
             url: format!("http://{host}:9944"),
             within: Vec::new(),
@@ -54,20 +54,9 @@ impl Place {
     }
 }
 
-/// What carries consensus.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Transport {
-    Tcp,
-    Quic,
-}
-
-impl Transport {
-    pub(crate) fn address(self, host: &str) -> String {
-        match self {
-            Self::Tcp => format!("/ip4/{host}/tcp/26656"),
-            Self::Quic => format!("/ip4/{host}/udp/26656/quic-v1"),
-        }
-    }
+/// Where a node at `host` decides with the others.
+pub(crate) fn consensus_at(host: &str) -> String {
+    format!("/ip4/{host}/tcp/26656")
 }
 
 fn key(index: usize) -> ConsensusKeypair {
@@ -133,11 +122,7 @@ pub(crate) struct Net {
 impl Net {
     /// On this machine's own network; `number` tells nets of one process apart.
     pub(crate) fn new(count: usize, number: u8) -> Self {
-        Self::over(count, number, Transport::Tcp)
-    }
-
-    pub(crate) fn over(count: usize, number: u8, transport: Transport) -> Self {
-        Self::placed((0..count).map(|index| Place::loopback(number, index, transport)).collect())
+        Self::placed((0..count).map(|index| Place::loopback(number, index)).collect())
     }
 
     pub(crate) fn placed(places: Vec<Place>) -> Self {

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use crate::net::{Net, Place, Transport};
+use crate::net::{Net, Place, consensus_at};
 use crate::sandbox::{inside, must};
 use crate::wanted;
 
 /// Two bridges with a link between them; nodes 0 and 1 are on the one, 2 and 3 on the other.
-fn wire(transport: Transport) -> Vec<Place> {
+fn wire() -> Vec<Place> {
     for side in 0..2 {
         must(&format!("ip link add side{side} type bridge"));
         must(&format!("ip link set side{side} up"));
@@ -17,10 +17,10 @@ fn wire(transport: Transport) -> Vec<Place> {
     for side in 0..2 {
         must(&format!("ip link set trunk{side} master side{side} up"));
     }
-    (0..4).map(|index| join(index, transport)).collect()
+    (0..4).map(join).collect()
 }
 
-fn join(index: usize, transport: Transport) -> Place {
+fn join(index: usize) -> Place {
     let (name, host) = (format!("node{index}"), format!("10.9.0.{}", 10 + index));
     for command in [
         format!("ip netns add {name}"),
@@ -38,7 +38,7 @@ fn join(index: usize, transport: Transport) -> Place {
         must(&command);
     }
     Place {
-        consensus: transport.address(&host),
+        consensus: consensus_at(&host),
         listen: "0.0.0.0:9944".to_owned(),
         url: format!("http://10.8.{index}.2:9944"),
         within: vec!["nsenter".to_owned(), format!("--net=/run/netns/{name}")],
@@ -54,8 +54,12 @@ fn outages() -> Vec<Duration> {
     }
 }
 
-fn partitions(transport: Transport) {
-    let mut net = Net::placed(wire(transport));
+#[test]
+fn three_go_on_without_one_and_two_wait_for_two() {
+    if !inside("partitions::three_go_on_without_one_and_two_wait_for_two") {
+        return;
+    }
+    let mut net = Net::placed(wire());
     net.start_all();
     net.reach(&[0, 1, 2, 3], 3);
     for outage in outages() {
@@ -68,9 +72,7 @@ fn partitions(transport: Transport) {
         assert_eq!(net.height(3).unwrap(), alone, "one of four decides nothing");
         must("ip link set port3 up");
         let healed = net.reach(&[3], net.highest());
-        println!(
-            "{transport:?}: 3|1 for {outage:?} and more: the one has caught up {healed:?} after the link was up"
-        );
+        println!("3|1 for {outage:?} and more: the one has caught up {healed:?} after the link was up");
 
         must("ip link set trunk0 down");
         std::thread::sleep(Duration::from_secs(1));
@@ -79,24 +81,8 @@ fn partitions(transport: Transport) {
         assert_eq!(net.highest(), halted, "two of four decide nothing");
         must("ip link set trunk0 up");
         let healed = net.reach(&[0, 1, 2, 3], halted + 1);
-        println!(
-            "{transport:?}: 2|2 for {outage:?} and more: all have the next block {healed:?} after the link was up"
-        );
+        println!("2|2 for {outage:?} and more: all have the next block {healed:?} after the link was up");
         net.reach(&[0, 1, 2, 3], halted + 4);
     }
     net.compare();
-}
-
-#[test]
-fn three_go_on_without_one_and_two_wait_for_two_over_tcp() {
-    if inside("partitions::three_go_on_without_one_and_two_wait_for_two_over_tcp") {
-        partitions(Transport::Tcp);
-    }
-}
-
-#[test]
-fn three_go_on_without_one_and_two_wait_for_two_over_quic() {
-    if inside("partitions::three_go_on_without_one_and_two_wait_for_two_over_quic") {
-        partitions(Transport::Quic);
-    }
 }

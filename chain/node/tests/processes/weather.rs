@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::net::{Net, Place, Transport};
+use crate::net::{Net, Place, consensus_at};
 use crate::sandbox::{inside, must};
 use crate::switch::{self, Weather};
 use crate::wanted;
 
 /// Each node in a namespace, on a port of one switch; a link apart from that to be asked over.
-fn wire(count: usize, transport: Transport, weather: Weather) -> std::io::Result<Vec<Place>> {
+fn wire(count: usize, weather: Weather) -> std::io::Result<Vec<Place>> {
     let mut ports = Vec::new();
     let mut places = Vec::new();
     for index in 0..count {
@@ -29,7 +29,7 @@ fn wire(count: usize, transport: Transport, weather: Weather) -> std::io::Result
             must(&command);
         }
         places.push(Place {
-            consensus: transport.address(&host),
+            consensus: consensus_at(&host),
             listen: "0.0.0.0:9944".to_owned(),
             url: format!("http://10.8.{index}.2:9944"),
             within: vec!["nsenter".to_owned(), format!("--net=/run/netns/{name}")],
@@ -39,17 +39,18 @@ fn wire(count: usize, transport: Transport, weather: Weather) -> std::io::Result
     Ok(places)
 }
 
-fn goes_on(test: &str, transport: Transport) {
-    if !inside(test) {
+#[test]
+fn nodes_go_on_with_loss_and_delay() {
+    if !inside("weather::nodes_go_on_with_loss_and_delay") {
         return;
     }
     // Seven nodes are much for a machine that runs other tests at the same time.
     let (count, blocks) = wanted().map_or((4, 6), |wanted| (7, wanted));
     let weather = Weather { delay: Duration::from_millis(100), jitter: Duration::from_millis(20), lost: 20 };
-    let places = match wire(count, transport, weather) {
+    let places = match wire(count, weather) {
         Ok(places) => places,
         Err(error) => {
-            println!("skipped {test}: /dev/net/tun: {error}");
+            println!("skipped, no nodes with loss and delay: /dev/net/tun: {error}");
             return;
         }
     };
@@ -60,16 +61,6 @@ fn goes_on(test: &str, transport: Transport) {
     let start = Instant::now();
     net.reach(&net.all(), 3 + u64::try_from(blocks).unwrap());
     let pace = start.elapsed() / u32::try_from(blocks).unwrap();
-    println!("{transport:?}, {count} nodes, {weather:?}: three blocks after {first:?}, then one in {pace:?}");
+    println!("{count} nodes, {weather:?}: three blocks after {first:?}, then one in {pace:?}");
     net.compare();
-}
-
-#[test]
-fn nodes_go_on_over_tcp_with_loss_and_delay() {
-    goes_on("weather::nodes_go_on_over_tcp_with_loss_and_delay", Transport::Tcp);
-}
-
-#[test]
-fn nodes_go_on_over_quic_with_loss_and_delay() {
-    goes_on("weather::nodes_go_on_over_quic_with_loss_and_delay", Transport::Quic);
 }
