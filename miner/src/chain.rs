@@ -5,6 +5,7 @@
 mod node;
 
 use acumen_protocol::call::Endpoint;
+use acumen_protocol::miner_record::MinerRecord;
 use acumen_protocol::{AccountId, Nacu};
 
 pub use node::NodeView;
@@ -35,4 +36,7 @@ pub trait ChainView: Send + Sync + 'static {
 
     /// Publishes the miner's endpoint and waits until a block holds it.
     fn publish(&self, endpoint: Endpoint) -> impl Future<Output = Result<(), ChainError>> + Send;
+
+    /// Signs a record for this chain and hands it in at the nodes.
+    fn publish_record(&self, record: MinerRecord) -> impl Future<Output = Result<(), ChainError>> + Send;
 }

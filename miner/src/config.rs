@@ -44,6 +44,10 @@ pub struct Config {
     /// How often stakes and the own registration are read from the chain.
     #[serde(default = "defaults::chain_refresh_ms")]
     pub chain_refresh_ms: u64,
+    /// Whether to publish a signed record of the endpoint at the nodes, too, every ten minutes and whenever it changes:
+    /// readers look there if the endpoint on the chain does not lead here.
+    #[serde(default = "defaults::publish_record")]
+    pub publish_record: bool,
     /// What it serves.
     pub model: ModelConfig,
     /// A text encoder for `Embed`.
@@ -161,6 +165,9 @@ impl Default for AccessConfig {
 mod defaults {
     pub(super) const fn chain_refresh_ms() -> u64 {
         5_000
+    }
+    pub(super) const fn publish_record() -> bool {
+        true
     }
     pub(super) const fn threads() -> usize {
         1

@@ -16,6 +16,7 @@
 //! | `admission` | the waiting queue: counted in tokens, ordered by stake |
 //! | `engine`, `supervisor`, `reload` | the model: loaded, replaced, revived |
 //! | [`chain`], `watch` | stakes from the chain and the endpoint published there |
+//! | `record` | the endpoint in a signed record, for readers whom the chain's does not lead here |
 //! | `encoder` | one vector for a text, on a thread of its own |
 //! | `upstream` | a model that another engine runs behind OpenAI's API |
 //! | `kserve` | TorchScript modules over KServe v2, on a listener of its own |
@@ -47,6 +48,7 @@ mod metrics;
 mod nonces;
 mod opening;
 mod rate;
+mod record;
 mod refusal;
 mod reload;
 mod server;

@@ -51,6 +51,7 @@ pub(crate) struct Metrics {
     refusals: Family<Reason, Counter>,
     finished: Family<Finished, Counter>,
     loads: Family<Loaded, Counter>,
+    records: Family<Loaded, Counter>,
 }
 
 impl Metrics {
@@ -78,6 +79,7 @@ impl Metrics {
             refusals: Family::default(),
             finished: Family::default(),
             loads: Family::default(),
+            records: Family::default(),
         };
         metrics.register();
         metrics
@@ -105,6 +107,7 @@ impl Metrics {
         r.register("e2e_request_latency_seconds", "From opening to end of a stream", self.whole.clone());
         r.register("refusals", "Questions refused, and streams ended with an error", self.refusals.clone());
         r.register("model_loads", "Models loaded after the first, by how it went", self.loads.clone());
+        r.register("records_published", "The miner's record handed in at its nodes", self.records.clone());
         r.register("request_success", "Streams ended, by how", self.finished.clone());
     }
 
@@ -115,6 +118,11 @@ impl Metrics {
     /// A model has been loaded, could not be loaded, or was lost.
     pub(crate) fn loaded(&self, result: &'static str) {
         self.loads.get_or_create(&Loaded { result }).inc();
+    }
+
+    /// The miner's record was handed in, or was not.
+    pub(crate) fn record_published(&self, result: &'static str) {
+        self.records.get_or_create(&Loaded { result }).inc();
     }
 
     pub(crate) fn finish(&self, finished_reason: &'static str) {

@@ -27,6 +27,7 @@ use crate::engine::EngineSlot;
 use crate::metrics::Metrics;
 use crate::nonces::NonceStore;
 use crate::rate::RateLimiter;
+use crate::record::Publisher;
 use crate::reload::Reload;
 use crate::service::Shared;
 use crate::slots::Slots;
@@ -202,6 +203,13 @@ async fn live<C: ChainView>(
     let digest = supervisor.start().await?;
     tasks.spawn(health::report(Arc::clone(shared), reporter, stop.clone()));
     let (published, endpoint) = watch::channel(config.endpoint(digest, certificate)?);
+    let (known, registered) = watch::channel(false);
+    let chain = Arc::new(chain);
+    if config.publish_record {
+        let (chain, shared, endpoint) = (Arc::clone(&chain), Arc::clone(shared), endpoint.clone());
+        let publisher = Publisher { chain, hotkey: shared.account, shared, endpoint, registered };
+        tasks.spawn(publisher.run(stop.clone()));
+    }
     let watch = Watch {
         chain,
         access: Arc::clone(&shared.access),
@@ -209,6 +217,7 @@ async fn live<C: ChainView>(
         hotkey: shared.account,
         track: config.track,
         endpoint,
+        registered: known,
         every: Duration::from_millis(config.chain_refresh_ms.max(1)),
     };
     tasks.spawn(watch.run(stop.clone()));

@@ -20,13 +20,15 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// What the watcher works on.
 pub(crate) struct Watch<C> {
-    pub(crate) chain: C,
+    pub(crate) chain: Arc<C>,
     pub(crate) access: Arc<Access>,
     pub(crate) lookups: mpsc::Receiver<Lookup>,
     pub(crate) hotkey: AccountId,
     pub(crate) track: u16,
     /// What to publish; it changes with the model.
     pub(crate) endpoint: watch::Receiver<Endpoint>,
+    /// Told whether the hotkey has a slot.
+    pub(crate) registered: watch::Sender<bool>,
     pub(crate) every: Duration,
 }
 
@@ -70,7 +72,9 @@ impl<C: ChainView> Watch<C> {
     async fn refresh(&self) -> Result<(), ChainError> {
         let neurons = self.chain.neurons().await?;
         self.access.replace(neurons.iter().map(|neuron| (neuron.hotkey, neuron.stake)));
-        match neurons.into_iter().find(|neuron| neuron.hotkey == self.hotkey) {
+        let me = neurons.into_iter().find(|neuron| neuron.hotkey == self.hotkey);
+        self.registered.send_if_modified(|known| std::mem::replace(known, me.is_some()) != me.is_some());
+        match me {
             Some(me) => self.publish(&me).await,
             None => Err(ChainError(format!(
                 "hotkey {hotkey} is not registered in track {track}, so no validator asks it: run \

@@ -31,6 +31,7 @@ pub mod keyfile;
 pub mod keys;
 pub mod limits;
 pub mod merkle;
+pub mod miner_record;
 pub mod session;
 pub mod transaction;
 pub mod units;

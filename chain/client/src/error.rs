@@ -3,6 +3,7 @@
 use acumen_chain_ledger::{GenesisError, Rejection};
 use acumen_proto::WireError;
 use acumen_protocol::codec::DecodeError;
+use acumen_protocol::miner_record::RecordError;
 use acumen_protocol::transaction::TransactionError;
 use acumen_protocol::{Hash, Height};
 
@@ -196,7 +197,7 @@ macro_rules! blame {
         }
     )*};
 }
-blame!(WireError, DecodeError, GenesisError);
+blame!(WireError, DecodeError, GenesisError, RecordError);
 
 impl<T> Blame<T> for Result<T, LightError> {
     fn blame(self, node: &str) -> Result<T, ClientError> {

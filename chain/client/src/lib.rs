@@ -3,8 +3,9 @@
 //! [`light`] is the core: from a genesis document or a checkpoint it follows certificates and checks proofs, without I/O,
 //! clock or async. With `default-features = false` the crate is this core alone, for programs that bring their own
 //! transport. [`ChainClient`] (feature `grpc`, on by default) asks nodes and hands out only what the core has verified;
-//! [`Verified::at`] says against which block. The one exception is [`ChainClient::supply`], which no proof can show, and
-//! which says so.
+//! [`Verified::at`] says against which block. There are two exceptions, which say so: [`ChainClient::supply`], which no proof
+//! can show, and miners' records ([`ChainClient::find_record`], [`RecordFinder`]), which their hotkeys have signed and the
+//! chain does not hold.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "grpc")]
@@ -21,9 +22,13 @@ pub mod light;
 #[cfg(feature = "grpc")]
 mod metagraph;
 #[cfg(feature = "grpc")]
+mod miners;
+#[cfg(feature = "grpc")]
 mod nodes;
 #[cfg(feature = "grpc")]
 mod read;
+#[cfg(feature = "grpc")]
+mod record_finder;
 #[cfg(feature = "grpc")]
 mod stream;
 #[cfg(feature = "grpc")]
@@ -46,6 +51,8 @@ pub use metagraph::{Metagraph, MetagraphNeuron};
 pub use nodes::check_url;
 #[cfg(feature = "grpc")]
 pub use read::Position;
+#[cfg(feature = "grpc")]
+pub use record_finder::RecordFinder;
 #[cfg(feature = "grpc")]
 pub use stream::BlockStream;
 pub use types::{Included, Status, SupplyReport, TxId, Verified, VerifiedAt};

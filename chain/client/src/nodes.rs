@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use acumen_proto::chain_v1::chain_client::ChainClient as Grpc;
+use acumen_proto::chain_v1::miners_client::MinersClient;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::ClientError;
@@ -26,6 +27,8 @@ const MAX_MESSAGE_BYTES: usize = 64 << 20;
 pub(crate) struct Node {
     pub(crate) url: String,
     pub(crate) grpc: Grpc<Channel>,
+    /// Its other service, over the same connection.
+    pub(crate) miners: MinersClient<Channel>,
 }
 
 /// All nodes.
@@ -103,6 +106,7 @@ fn node(url: &str) -> Result<Node, ClientError> {
         .keep_alive_while_idle(true)
         .tcp_nodelay(true)
         .connect_lazy();
+    let miners = MinersClient::new(channel.clone());
     let grpc = Grpc::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    Ok(Node { url: url.to_owned(), grpc })
+    Ok(Node { url: url.to_owned(), grpc, miners })
 }

@@ -75,6 +75,24 @@ pub enum ClientError {
     },
 }
 
+impl ClientError {
+    /// True if what happened may mean that the miner serves somewhere else now. A refusal is not signed: only those that a
+    /// miner gives for its load, or for the asker's stake, are taken for a sign that it is there.
+    #[must_use]
+    pub const fn may_have_moved(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Late { .. }
+            | Self::BadReceipt { .. }
+            | Self::OtherMiner { .. }
+            | Self::Endpoint { .. }
+            | Self::Closed => true,
+            Self::Refused { code, .. } => !matches!(code, Code::ResourceExhausted | Code::PermissionDenied),
+            Self::Malformed(_) | Self::Randomness { .. } => false,
+        }
+    }
+}
+
 impl From<Status> for ClientError {
     /// A status with a source was made on this side, of a transport error; one without came from the miner.
     fn from(status: Status) -> Self {

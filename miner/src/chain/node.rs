@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use acumen_chain_client::{ChainClient, ClientError};
 use acumen_protocol::call::{Call, Endpoint};
+use acumen_protocol::miner_record::MinerRecord;
 use acumen_protocol::{AccountId, Hash, Keypair, Nacu, TrackId};
 use tokio::sync::OnceCell;
 
@@ -14,6 +15,9 @@ use super::{ChainError, ChainView, Neuron};
 
 /// How long one read may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long all nodes together may take for a record: each has its own limit, which is shorter.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a transaction may wait for its block before the miner looks at the chain again.
 const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
@@ -67,5 +71,13 @@ impl ChainView for NodeView {
         let call = Call::Serve { track: self.track, endpoint };
         let sent = async { self.client().await?.submit_and_wait(call, &self.hotkey).await };
         within(INCLUSION_TIMEOUT, sent).await.map(drop)
+    }
+
+    async fn publish_record(&self, record: MinerRecord) -> Result<(), ChainError> {
+        let sent = async {
+            let client = self.client().await?;
+            client.publish_record(&record.sign(&client.genesis_hash(), &self.hotkey)).await
+        };
+        within(RECORD_TIMEOUT, sent).await
     }
 }

@@ -1,5 +1,5 @@
 //! A miner for the tests of those who ask miners: on a real socket, with real signatures, over a small real model, and
-//! misbehaving as told.
+//! misbehaving as told; and a node that tells where miners are, or lies about it.
 //!
 //! A dependency of tests only. It verifies the asker's signatures as a real miner does, so that a test fails when an asker
 //! signs wrongly; what it keeps of each stream tells a test what was asked. A fault of the set-up panics.
@@ -7,6 +7,7 @@
 
 mod behaviour;
 mod ngram;
+mod node;
 mod service;
 mod session;
 
@@ -24,6 +25,7 @@ use tonic::transport::server::TcpIncoming;
 
 pub use behaviour::Behaviour;
 pub use ngram::NGram;
+pub use node::FakeNode;
 use service::Service;
 
 /// Shorter than the askers' own time limits in tests: a stream that only those end is one that nobody cancelled.
@@ -123,6 +125,12 @@ impl FakeMiner {
     #[must_use]
     pub fn contexts(&self) -> Vec<Vec<u8>> {
         self.seen.contexts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Forgets what was asked so far.
+    pub fn forget(&self) {
+        self.seen.contexts.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.seen.request_ids.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Request ids of all calls, in order.

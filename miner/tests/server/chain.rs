@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use acumen_miner::chain::{ChainError, ChainView, Neuron};
 use acumen_protocol::call::Endpoint;
+use acumen_protocol::miner_record::MinerRecord;
 use acumen_protocol::{AccountId, Nacu};
 
 #[derive(Default)]
@@ -12,6 +13,8 @@ struct State {
     others: Vec<(AccountId, Nacu)>,
     down: bool,
     published: Vec<Endpoint>,
+    records: Vec<MinerRecord>,
+    refused_records: u64,
     reads: u64,
 }
 
@@ -34,6 +37,16 @@ impl FakeChain {
 
     pub(crate) fn published(&self) -> Vec<Endpoint> {
         self.0.lock().unwrap().published.clone()
+    }
+
+    /// Records that the nodes took.
+    pub(crate) fn records(&self) -> Vec<MinerRecord> {
+        self.0.lock().unwrap().records.clone()
+    }
+
+    /// How often the nodes, which were down, did not.
+    pub(crate) fn refused_records(&self) -> u64 {
+        self.0.lock().unwrap().refused_records
     }
 
     /// Reads of the metagraph so far, answered or not.
@@ -68,5 +81,15 @@ impl ChainView for FakeChain {
             neuron.endpoint = Some(endpoint.clone());
         }
         Ok(())
+    }
+
+    async fn publish_record(&self, record: MinerRecord) -> Result<(), ChainError> {
+        let mut state = self.0.lock().unwrap();
+        let taken = up(&state);
+        match taken {
+            Ok(()) => state.records.push(record),
+            Err(_) => state.refused_records += 1,
+        }
+        taken
     }
 }

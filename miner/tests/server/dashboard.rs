@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use acumen_proto::inference::{Generate, Prompt};
 
-use crate::rig::{Rig, contexts, eventually, friend, key};
+use crate::rig::{Rig, contexts, eventually, friend, key, miner};
 
 fn metrics(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
@@ -30,10 +30,11 @@ async fn the_dashboard_and_the_page_name_the_same_metrics() {
     client.generate(wanted).await.unwrap().next().await.unwrap();
     client.tokenize("a".to_owned()).await.unwrap();
     rig.client(key(9)).open(contexts(&["a"]), None).await.unwrap_err();
+    rig.chain.register(miner(), 0);
     rig.reload.order();
     eventually("all families have a value", || async {
         let page = rig.page().await;
-        ["model_loads", "request_success", "refusals"]
+        ["model_loads", "request_success", "refusals", "records_published"]
             .iter()
             .all(|name| page.contains(&format!("acumen_{name}_total{{")))
     })

@@ -11,6 +11,7 @@ mod models;
 mod overload;
 mod questions;
 mod raw;
+mod records;
 mod refusals;
 mod rig;
 mod shipped;

@@ -70,6 +70,7 @@ pub(crate) fn config(dir: &Path) -> Config {
         nodes: vec!["http://127.0.0.1:9944".to_owned()],
         genesis: None,
         chain_refresh_ms: 20,
+        publish_record: true,
         model: ModelConfig { hang_timeout_ms: 0, ..ModelConfig::new("unused") },
         encoder: None,
         tls: None,
