@@ -160,10 +160,7 @@ impl Config {
                 return refuse(field, format!("has `{wrong}`, which is no address: write http://HOST:PORT"));
             }
         }
-        match self.genesis.as_deref().map(str::parse::<Hash>) {
-            Some(Err(error)) => refuse("genesis", format!("is no hash: {error}")),
-            _ => Ok(()),
-        }
+        self.genesis().map(drop)
     }
 
     /// Reads the file of API keys, as a start would, and drops it again.
@@ -179,6 +176,15 @@ impl Config {
         if let Some(path) = &mut self.api_keys {
             *path = base.join(&*path);
         }
+    }
+
+    /// The genesis that the nodes must have.
+    ///
+    /// # Errors
+    /// If it is no hash.
+    pub fn genesis(&self) -> Result<Option<Hash>, ConfigError> {
+        let parsed = self.genesis.as_deref().map(str::parse::<Hash>).transpose();
+        parsed.map_err(|error| ConfigError { field: "genesis", reason: format!("is no hash: {error}") })
     }
 
     /// How the collective is asked.

@@ -46,6 +46,8 @@ pub struct Metrics {
     pub in_flight: Gauge,
     /// Miners known.
     pub miners: Gauge,
+    /// Miners looked for at the endpoint of their record.
+    pub record_endpoints: Counter,
     /// Failed readings of the list of miners.
     pub refresh_failures: Counter,
 }
@@ -65,6 +67,7 @@ impl Default for Metrics {
             cancelled: Counter::default(),
             in_flight: Gauge::default(),
             miners: Gauge::default(),
+            record_endpoints: Counter::default(),
             refresh_failures: Counter::default(),
         };
         metrics.register();
@@ -84,6 +87,11 @@ impl Metrics {
         registry.register("cancelled_requests", "Clients that went away", self.cancelled.clone());
         registry.register("requests_in_flight", "Requests being answered", self.in_flight.clone());
         registry.register("miners", "Miners with an endpoint and weight", self.miners.clone());
+        registry.register(
+            "record_endpoints",
+            "Miners looked for at the endpoint of their record, the chain's having failed",
+            self.record_endpoints.clone(),
+        );
         registry.register("refresh_failures", "Failed readings of the chain", self.refresh_failures.clone());
     }
 

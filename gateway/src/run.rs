@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use acumen_chain_client::RecordFinder;
 use acumen_protocol::Keypair;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
@@ -47,7 +48,11 @@ pub async fn run_with(
     let account = hotkey.account();
     let (roster, latest) = watch::channel(Arc::new(Roster::default()));
     let metrics = Arc::new(Metrics::default());
-    let collective = Arc::new(Collective::new(config.settings(), hotkey, latest, Arc::clone(&metrics)));
+    let finder = (!config.nodes.is_empty())
+        .then(|| Ok::<_, Error>(Arc::new(RecordFinder::lazy(config.nodes.clone(), config.genesis()?))))
+        .transpose()?;
+    let collective = Collective::new(config.settings(), hotkey, latest, finder, Arc::clone(&metrics));
+    let collective = Arc::new(collective);
     let stop = CancellationToken::new();
     let app = App::new(&config, collective, Arc::clone(&metrics), shutdown.clone(), stop.clone())?;
     let address = listener.local_addr().map_err(Error::Serve)?;

@@ -42,6 +42,13 @@ impl Backoff {
         self.pauses.insert(miner, Pause { failures: failures.saturating_add(1), until: now + pause });
     }
 
+    /// `miner` may be asked from `now` on; its failures still count.
+    pub fn lift(&mut self, miner: &AccountId, now: Instant) {
+        if let Some(pause) = self.pauses.get_mut(miner) {
+            pause.until = pause.until.min(now);
+        }
+    }
+
     /// Forgets the failures of `miner`.
     pub fn succeeded(&mut self, miner: &AccountId) {
         self.pauses.remove(miner);
@@ -68,6 +75,10 @@ mod tests {
             assert!(!backoff.may_ask(&miner, start + pause - Duration::from_millis(1)));
             assert!(backoff.may_ask(&miner, start + pause));
         }
+        backoff.lift(&miner, start);
+        assert!(backoff.may_ask(&miner, start));
+        backoff.failed(miner, start, None);
+        assert!(!backoff.may_ask(&miner, start + Duration::from_secs(29)), "failures still count");
         backoff.succeeded(&miner);
         assert!(backoff.may_ask(&miner, start));
         backoff.failed(miner, start, Some(Duration::from_secs(7)));

@@ -10,6 +10,7 @@ use acumen_proto::inference::Distribution;
 use futures::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
+use super::contacts::EndpointSource;
 use super::directory::Miner;
 use super::{Candidate, VOCABULARY};
 use crate::core::pooling::{Pool, checked};
@@ -23,11 +24,14 @@ pub struct Dropped {
     pub reason: String,
     /// The pause that the miner asked for.
     pub retry_after: Option<Duration>,
+    /// Whether the miner may not be where it was asked.
+    pub astray: bool,
 }
 
 impl Dropped {
     fn late(limit: Duration) -> Self {
-        Self { kind: "late", reason: format!("no answer within {} ms", limit.as_millis()), retry_after: None }
+        let reason = format!("no answer within {} ms", limit.as_millis());
+        Self { kind: "late", reason, retry_after: None, astray: true }
     }
 }
 
@@ -41,7 +45,7 @@ impl From<ClientError> for Dropped {
             ClientError::Malformed(_) => ("invalid", None),
             _ => ("closed", None),
         };
-        Self { kind, reason: error.to_string(), retry_after }
+        Self { kind, reason: error.to_string(), retry_after, astray: error.may_have_moved() }
     }
 }
 
@@ -50,6 +54,8 @@ impl From<ClientError> for Dropped {
 pub struct Member {
     /// Who.
     pub miner: Miner,
+    /// Who says where it serves.
+    pub source: EndpointSource,
     /// Answers that were used.
     pub answered: u64,
     /// Why it takes part no more.
@@ -72,6 +78,7 @@ impl Ensemble {
             let opened = timeout_at(deadline, candidate.client.open(contexts.to_vec(), None)).await;
             let mut member = Member {
                 miner: candidate.miner,
+                source: candidate.source,
                 answered: 0,
                 dropped: None,
                 session: None,
@@ -139,7 +146,8 @@ impl Member {
                 self.answered += 1;
             }
             Err(error) => {
-                self.drop_for(Dropped { kind: "invalid", reason: error.to_string(), retry_after: None });
+                let reason = error.to_string();
+                self.drop_for(Dropped { kind: "invalid", reason, retry_after: None, astray: false });
             }
         }
     }

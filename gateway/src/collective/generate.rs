@@ -7,20 +7,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acumen_proto::RequestId;
+use acumen_protocol::AccountId;
+use futures::future::join_all;
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::Collective;
 use super::backoff::FIRST;
+use super::contacts::EndpointSource;
 use super::directory::Roster;
 use super::ensemble::Ensemble;
 use super::provenance::{Provenance, fingerprint_of};
+use super::{Candidate, Collective};
 use crate::core::decode::{Decoding, Piece};
 
 /// Events that may wait for a slow reader; then the miners wait too.
 const QUEUE: usize = 32;
+
+/// A request that nobody has answered waits so long for where its miners may be now.
+const SEARCH_WAIT: Duration = Duration::from_secs(3);
 
 /// What a client is told.
 #[derive(Debug)]
@@ -112,7 +119,7 @@ pub fn start<Guard: Send + 'static>(collective: Arc<Collective>, job: Job<Guard>
 }
 
 async fn drive(
-    collective: &Collective,
+    collective: &Arc<Collective>,
     (mut decoding, request_id): (Decoding, &RequestId),
     events: &Sender<Event>,
 ) -> Result<(), Failure> {
@@ -150,34 +157,60 @@ async fn drive(
         }
         let before = dropped(&ensemble);
         ensemble.step(&tokens, step_timeout).await;
-        note_dropped(collective, &ensemble, &before);
+        // Whoever had answered was where it was asked.
+        let _ = note_dropped(collective, &ensemble, &before);
     }
 }
 
-/// Opens streams to the best miners; if none of them answers, to the next best, until somebody does.
+/// Opens streams to the best miners; if none of them answers, to the next best, until somebody does. Nodes are asked for the
+/// records of those whom the chain's endpoint did not lead to; only if nobody answers does the request wait for that.
 async fn open(
-    collective: &Collective,
+    collective: &Arc<Collective>,
     roster: &Roster,
     contexts: &[Vec<u32>],
     request_id: &RequestId,
 ) -> Result<Ensemble, Failure> {
     let mut ensemble = Ensemble::default();
-    let mut candidates = collective.candidates(roster);
+    let mut searches = Vec::new();
+    let candidates = collective.candidates(roster);
+    if waves(collective, &mut ensemble, &mut searches, (candidates, contexts, request_id)).await {
+        return Ok(ensemble);
+    }
+    if !searches.is_empty() {
+        // What is found after that helps the next request.
+        let _ = tokio::time::timeout(SEARCH_WAIT, join_all(std::mem::take(&mut searches))).await;
+        let mut candidates = collective.candidates(roster);
+        candidates.retain(|candidate| candidate.source == EndpointSource::Record);
+        if waves(collective, &mut ensemble, &mut searches, (candidates, contexts, request_id)).await {
+            return Ok(ensemble);
+        }
+    }
+    tell_why(&ensemble);
+    Err(Failure::NoMiners { retry_after: FIRST })
+}
+
+/// Opens streams to so many at a time as a request asks; true as soon as somebody answers.
+async fn waves(
+    collective: &Arc<Collective>,
+    ensemble: &mut Ensemble,
+    searches: &mut Vec<JoinHandle<()>>,
+    (mut candidates, contexts, request_id): (Vec<Candidate>, &[Vec<u32>], &RequestId),
+) -> bool {
     for candidate in &mut candidates {
         candidate.client = candidate.client.with_request_id(request_id.clone());
     }
     while !candidates.is_empty() {
         let rest = candidates.split_off(collective.settings.miners.min(candidates.len()));
         let wave = std::mem::replace(&mut candidates, rest);
-        let before = dropped(&ensemble);
+        let before = dropped(ensemble);
         ensemble.open(wave, contexts, collective.settings.open_timeout).await;
-        note_dropped(collective, &ensemble, &before);
+        let astray = note_dropped(collective, ensemble, &before);
+        searches.extend(astray.into_iter().filter_map(|hotkey| collective.look_up(hotkey)));
         if ensemble.is_alive() {
-            return Ok(ensemble);
+            return true;
         }
     }
-    tell_why(&ensemble);
-    Err(Failure::NoMiners { retry_after: FIRST })
+    false
 }
 
 /// The first reason that a miner gave, for the operator: one who cannot ask anybody (no stake, say) must not have to
@@ -198,15 +231,19 @@ fn dropped(ensemble: &Ensemble) -> Vec<bool> {
     ensemble.members().iter().map(|member| member.dropped.is_some()).collect()
 }
 
-/// Counts members that were dropped since `before`, and lets them pause.
-fn note_dropped(collective: &Collective, ensemble: &Ensemble, before: &[bool]) {
+/// Counts members that were dropped since `before`, and lets them pause; returns those who may serve elsewhere.
+fn note_dropped(collective: &Collective, ensemble: &Ensemble, before: &[bool]) -> Vec<AccountId> {
+    let mut astray = Vec::new();
     for (at, member) in ensemble.members().iter().enumerate() {
         let new = !before.get(at).copied().unwrap_or(false);
         if let Some(dropped) = member.dropped.as_ref().filter(|_| new) {
             collective.metrics.dropped(dropped.kind);
-            collective.note_failure(member.miner.hotkey, dropped.retry_after);
+            if collective.note_failure(member, dropped) {
+                astray.push(member.miner.hotkey);
+            }
         }
     }
+    astray
 }
 
 /// Hands an event over; if the receiver is gone the task is about to be cancelled.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::contacts::EndpointSource;
 use super::directory::{Roster, WeightSource};
 use super::ensemble::{Ensemble, Member};
 use crate::core::fingerprint::fingerprint;
@@ -31,6 +32,8 @@ pub struct Contribution {
     pub uid: u16,
     /// SS58.
     pub hotkey: String,
+    /// Who said where it serves: `chain`, or `record` if that had failed.
+    pub endpoint: EndpointSource,
     /// Name of the model, as the miner says.
     pub model: String,
     /// Weight in the pool, relative to the others'.
@@ -61,6 +64,7 @@ impl From<&Member> for Contribution {
         Self {
             uid: member.miner.uid.get(),
             hotkey: member.miner.hotkey.to_string(),
+            endpoint: member.source,
             model: member.miner.model.clone(),
             weight: member.miner.weight,
             answered: member.answered,

@@ -39,9 +39,7 @@ impl Subnet {
     /// # Errors
     /// An address or hash that is none.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
-        let genesis = config.genesis.as_deref().map(str::parse::<Hash>).transpose();
-        let genesis =
-            genesis.map_err(|error| ConfigError { field: "genesis", reason: format!(": {error}") })?;
+        let genesis = config.genesis()?;
         let validator = |url: &String| {
             let endpoint = Endpoint::from_shared(url.clone()).map_err(|error| ConfigError {
                 field: "validators",
