@@ -2,8 +2,9 @@
 //!
 //! [`core`] is pure: the peer book, rate limits and reputation are state machines whose time is an argument. [`Network`]
 //! is the thin shell around them: it owns the swarm, hands each received transaction to the node with a [`Ticket`], and
-//! passes it on only once the node has said that it is valid. Miners' records ([`core::record`]) lie in Kademlia. Every protocol name contains the genesis hash, so chains do
-//! not mix. Nothing here decides anything about the ledger: a peer can waste our time, within limits, and nothing else.
+//! passes it on only once the node has said that it is valid. Miners' records ([`core::record`]) lie in Kademlia. Every
+//! protocol name contains the genesis hash, so chains do not mix. Nothing here decides anything about the ledger: a peer
+//! can waste our time, within limits, and nothing else.
 //! Durations in the fields' names, sizes in bytes.
 #![forbid(unsafe_code)]
 
@@ -14,7 +15,7 @@ mod identity;
 mod names;
 mod net;
 
-pub use crate::core::record::{MinerRecord, RecordError, SignedMinerRecord};
+pub use acumen_protocol::miner_record::{MinerRecord, RecordError, SignedMinerRecord};
 pub use config::Config;
 pub use error::NetworkError;
 pub use identity::load_or_create as load_or_create_identity;

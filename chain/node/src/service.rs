@@ -52,6 +52,7 @@ pub(crate) struct Service {
     intake: Intake,
     shares: Shares,
     known_sets: light::KnownSets,
+    own_records: miners::OwnShelf,
 }
 
 impl Service {
@@ -63,7 +64,8 @@ impl Service {
     ) -> Self {
         let intake = Intake::new(executor.clone());
         let (shares, known_sets) = (Shares::new(), light::KnownSets::default());
-        Self { executor, genesis, metrics, shutdown, intake, shares, known_sets }
+        let own_records = miners::OwnShelf::default();
+        Self { executor, genesis, metrics, shutdown, intake, shares, known_sets, own_records }
     }
 
     /// Runs `work`, which reads the disk or executes, off the async threads.

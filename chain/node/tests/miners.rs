@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use acumen_chain_ledger::Genesis;
 use acumen_chain_ledger::genesis::GenesisNeuron;
@@ -43,7 +43,8 @@ async fn a_registered_miners_record_is_found_at_another_node() {
     following.sync_from = vec![format!("http://{}", first.address().unwrap())];
     let first = Running::of(first);
     let second = Node::start(following).await.unwrap();
-    second.network().unwrap().connectivity().wait_for(|state| !state.peers.is_empty()).await.unwrap();
+    let second_network = second.network().unwrap().clone();
+    second_network.connectivity().wait_for(|state| !state.peers.is_empty()).await.unwrap();
     network.connectivity().wait_for(|state| !state.peers.is_empty()).await.unwrap();
     let second = Running::of(second);
 
@@ -61,16 +62,10 @@ async fn a_registered_miners_record_is_found_at_another_node() {
 
     let mut miners = MinersClient::connect(second.url.clone()).await.unwrap();
     let mut find = async |hotkey: Vec<u8>| miners.find_record(wire::FindRecordRequest { hotkey }).await;
-    let found = tokio::time::timeout(Duration::from_secs(60), async {
-        loop {
-            match find(account(11).0.to_vec()).await {
-                Ok(found) => return found.into_inner().record_scale,
-                Err(status) => assert_eq!(status.code(), Code::NotFound, "{status}"),
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    });
-    assert_eq!(found.await.unwrap(), sent.encode());
+    // It is on its way to the nodes next to its key.
+    let kept = second_network.connectivity().wait_for(|state| state.records == 1).await.map(drop);
+    kept.unwrap();
+    assert_eq!(find(account(11).0.to_vec()).await.unwrap().into_inner().record_scale, sent.encode());
     assert_eq!(find(account(12).0.to_vec()).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(find(vec![1; 31]).await.unwrap_err().code(), Code::InvalidArgument);
     second.stop().await;

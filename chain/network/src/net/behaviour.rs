@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use acumen_protocol::Hash;
 use acumen_protocol::limits::MAX_TRANSACTION_BYTES;
+use acumen_protocol::miner_record::{MAX_LIFE_MS, MAX_RECORD_BYTES};
 use libp2p::gossipsub::{
     self, IdentTopic, MessageAuthenticity, MessageId, PeerScoreParams, PeerScoreThresholds, TopicScoreParams,
     ValidationMode,
@@ -17,7 +18,6 @@ use libp2p::{autonat, connection_limits, dcutr, identify, ping, relay};
 use super::gate::Gate;
 use crate::config::Config;
 use crate::core::record::shelf::MAX_RECORDS;
-use crate::core::record::{MAX_LIFE_MS, MAX_RECORD_BYTES};
 use crate::core::reputation::BAN_AT;
 use crate::error::NetworkError;
 use crate::names::Names;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use acumen_protocol::AccountId;
+use acumen_protocol::miner_record::{RecordError, SignedMinerRecord};
 use libp2p::gossipsub::MessageId;
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::task::Found;
-use crate::core::record::{RecordError, SignedMinerRecord};
 
 /// A transaction from a peer, unchecked.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ pub enum FindError {
     Ended,
 }
 
-/// How the node is connected.
+/// How the node is connected, and what it keeps for its peers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Connectivity {
     /// Connected peers of this chain (identified, not merely connected).
@@ -74,6 +74,8 @@ pub struct Connectivity {
     pub subscribed: Vec<PeerId>,
     /// Where this node listens, port 0 resolved.
     pub listening: Vec<Multiaddr>,
+    /// Miners' records kept.
+    pub records: usize,
 }
 
 /// What the network counts, since its start.
@@ -139,7 +141,7 @@ pub(crate) enum Command {
     Publish(Vec<u8>),
     Remind(Vec<u8>),
     Report(Ticket, Verdict),
-    PublishRecord(Vec<u8>, oneshot::Sender<Result<(), RecordError>>),
+    PublishRecord(Vec<u8>, oneshot::Sender<Result<(), FindError>>),
     FindRecord(AccountId, oneshot::Sender<Found>),
 }
 
@@ -182,7 +184,7 @@ impl NetworkHandle {
     pub async fn publish_record(&self, bytes: Vec<u8>) -> Result<(), FindError> {
         let (answer, answered) = oneshot::channel();
         self.ask(Command::PublishRecord(bytes, answer))?;
-        Ok(answered.await.map_err(|_| FindError::Ended)??)
+        answered.await.map_err(|_| FindError::Ended)?
     }
 
     /// The newest record of this miner that is known here or to the nodes next to its key. Its signature was verified and

@@ -7,8 +7,8 @@ use acumen_protocol::AccountId;
 
 type Question = dyn Fn(&AccountId) -> bool + Send + Sync;
 
-/// Says which hotkeys are registered. Asked by the network's task for each record of a miner, so it must answer within
-/// microseconds: from memory or from a cached page.
+/// Says which hotkeys are registered. Asked for each record of a miner that is worth a check, on a thread that may block: it
+/// may read the disk.
 #[derive(Clone)]
 pub struct Registry(Arc<Question>);
 

@@ -124,6 +124,7 @@ impl Task {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 event = self.swarm.select_next_some() => self.on_event(event),
+                checked = self.records.next_checked() => self.on_checked(checked),
                 command = commands.recv() => match command {
                     Some(command) => self.on_command(command),
                     None => break,
@@ -160,10 +161,7 @@ impl Task {
             Command::Publish(bytes) => self.publish(bytes),
             Command::Remind(bytes) => self.remind(&bytes),
             Command::Report(ticket, verdict) => self.report(&ticket, verdict),
-            Command::PublishRecord(bytes, answer) => {
-                // Whoever handed it in may have gone.
-                let _ = answer.send(self.publish_record(&bytes));
-            }
+            Command::PublishRecord(bytes, answer) => self.publish_record(&bytes, answer),
             Command::FindRecord(hotkey, answer) => self.find_record(hotkey, answer),
         }
     }

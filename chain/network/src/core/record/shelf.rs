@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use acumen_protocol::AccountId;
-
-use super::{RecordError, SignedMinerRecord};
+use acumen_protocol::miner_record::{RecordError, SignedMinerRecord};
 
 /// Records kept: more than a chain has slots today, and at most 4 MiB.
 pub const MAX_RECORDS: usize = 4_096;
@@ -42,6 +41,18 @@ impl Shelf {
     #[must_use]
     pub fn get(&self, hotkey: &AccountId, now_ms: u64) -> Option<&SignedMinerRecord> {
         self.records.get(hotkey).filter(|kept| kept.record.expires_ms > now_ms)
+    }
+
+    /// How many there are, those that have expired since the last [`Self::expire`] among them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// True if there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
     }
 
     /// Forgets what has expired; whose that was.

@@ -1,20 +1,28 @@
 //! Miners' records in Kademlia: stored only after they were checked, sent again while they live, and looked for on demand.
+//! What a check costs is spent beside this task: see [`checks`].
+
+mod checks;
+mod search;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use acumen_protocol::codec::Encode as _;
+use acumen_protocol::miner_record::{RecordError, SignedMinerRecord};
 use acumen_protocol::{AccountId, Hash};
 use libp2p::kad::store::RecordStore as _;
 use libp2p::{PeerId, kad};
 use tokio::sync::oneshot;
 
 use super::{Task, wall};
+use crate::core::record::key_of;
 use crate::core::record::shelf::Shelf;
-use crate::core::record::{RecordError, SignedMinerRecord, key_of};
 use crate::core::reputation::Deed;
 use crate::net::handle::{FindError, Stats};
 use crate::net::registry::Registry;
+use checks::{Checked, Checks, Source};
+use search::Find;
+pub(crate) use search::Found;
 
 /// Records that were handed in here and are sent again: a node serves the miners of one operator.
 const MAX_OWN: usize = 64;
@@ -22,16 +30,7 @@ const MAX_OWN: usize = 64;
 /// A record is sent again after this time, in milliseconds: nodes that came meanwhile learn of it.
 const REPUBLISH_MS: u64 = 600_000;
 
-/// Questions to the network at the same time; each asks some twenty peers.
-const MAX_FINDS: usize = 32;
-
-/// What the network said about a miner is not asked again for so long, in milliseconds.
-const ASKED_MS: u64 = 10_000;
-
-/// Miners of whom is remembered when they were asked for.
-const MAX_ASKED: usize = 1_024;
-
-pub(crate) type Found = Result<Option<SignedMinerRecord>, FindError>;
+type Published = oneshot::Sender<Result<(), FindError>>;
 
 /// What is known about miners' records.
 #[derive(Debug)]
@@ -39,38 +38,50 @@ pub(crate) struct Records {
     genesis: Hash,
     registry: Option<Registry>,
     shelf: Shelf,
+    checks: Checks,
     /// Miners whose records were handed in here, and when each is to be sent again.
     own: BTreeMap<AccountId, u64>,
     finds: HashMap<kad::QueryId, Find>,
     asked: BTreeMap<AccountId, u64>,
 }
 
-#[derive(Debug)]
-struct Find {
-    hotkey: AccountId,
-    answers: Vec<oneshot::Sender<Found>>,
-}
-
 impl Records {
     pub(crate) fn new(genesis: Hash, registry: Option<Registry>) -> Self {
-        let (own, finds, asked) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
-        Self { genesis, registry, shelf: Shelf::default(), own, finds, asked }
+        Self {
+            genesis,
+            registry,
+            shelf: Shelf::default(),
+            checks: Checks::default(),
+            own: BTreeMap::new(),
+            finds: HashMap::new(),
+            asked: BTreeMap::new(),
+        }
     }
 
-    /// Reads and checks a record, cheapest question first, and keeps it.
-    fn take(&mut self, key: Option<&[u8]>, bytes: &[u8], now: u64) -> Result<SignedMinerRecord, RecordError> {
-        let record = SignedMinerRecord::from_bytes(bytes)?;
+    /// The next record whose check is done.
+    pub(in crate::net) async fn next_checked(&mut self) -> Checked {
+        self.checks.next().await
+    }
+
+    /// Begins the check of a record that is worth one.
+    fn check(&mut self, source: Source, record: SignedMinerRecord) -> Result<(), Refused> {
         let hotkey = record.record.hotkey;
-        if key.is_some_and(|key| key != record.key()) {
-            return Err(RecordError::WrongKey { hotkey });
+        if let Err(error) = self.shelf.wants(&record) {
+            return Err(Refused::Record(source, error));
         }
-        self.shelf.wants(&record)?;
-        if !self.registry.as_ref().is_some_and(|registry| registry.knows(&hotkey)) {
-            return Err(RecordError::Unregistered { hotkey });
-        }
-        record.check(&self.genesis, now)?;
-        self.shelf.put(record.clone())?;
-        Ok(record)
+        let Some(registry) = &self.registry else {
+            return Err(Refused::Record(source, RecordError::Unregistered { hotkey }));
+        };
+        self.checks.begin((self.genesis, registry), source, record).map_err(Refused::Busy)
+    }
+
+    fn is_known(&self, record: &SignedMinerRecord) -> bool {
+        self.shelf.get(&record.record.hotkey, wall_ms()) == Some(record)
+    }
+
+    /// May the record of `hotkey` be one of those that are sent again from here?
+    fn has_room_for(&self, hotkey: &AccountId) -> bool {
+        self.own.contains_key(hotkey) || self.own.len() < MAX_OWN
     }
 
     /// Those whose records are to be sent again now.
@@ -84,18 +95,38 @@ impl Records {
     }
 }
 
+/// No check was begun.
+enum Refused {
+    Record(Source, RecordError),
+    Busy(Source),
+}
+
 impl Task {
-    /// A record from the miner itself: kept, and sent to the nodes next to its key.
-    pub(super) fn publish_record(&mut self, bytes: &[u8]) -> Result<(), RecordError> {
-        let now = wall_ms();
-        let known = bytes_hotkey(bytes).is_some_and(|hotkey| self.records.own.contains_key(&hotkey));
-        if !known && self.records.own.len() >= MAX_OWN {
-            return Err(RecordError::Full { limit: MAX_OWN });
+    /// A record from the miner itself: kept, and sent to the nodes next to its key. Handed in once more it is sent once
+    /// more: the answer to the first time may have been lost.
+    pub(super) fn publish_record(&mut self, bytes: &[u8], answer: Published) {
+        let record = match SignedMinerRecord::from_bytes(bytes) {
+            Ok(record) => record,
+            Err(error) => return answer_with(answer, Err(error.into())),
+        };
+        if !self.records.has_room_for(&record.record.hotkey) {
+            return answer_with(answer, Err(RecordError::Full { limit: MAX_OWN }.into()));
         }
-        let record = self.records.take(None, bytes, now)?;
-        self.records.own.insert(record.record.hotkey, now.saturating_add(REPUBLISH_MS));
-        self.put(&record);
-        Ok(())
+        if self.records.is_known(&record) {
+            self.adopt(&record);
+            return answer_with(answer, Ok(()));
+        }
+        match self.records.check(Source::Miner(answer), record) {
+            Err(Refused::Record(Source::Miner(answer), error)) => answer_with(answer, Err(error.into())),
+            Err(Refused::Busy(Source::Miner(answer))) => answer_with(answer, Err(FindError::Busy)),
+            _ => {}
+        }
+    }
+
+    /// Sends a record that is kept, now and again.
+    fn adopt(&mut self, record: &SignedMinerRecord) {
+        self.records.own.insert(record.record.hotkey, wall_ms().saturating_add(REPUBLISH_MS));
+        self.put(record);
     }
 
     /// Stores a checked record here and asks the nodes next to its key to do the same.
@@ -114,79 +145,114 @@ impl Task {
             self.blame(from, Deed::TooMuch);
             return;
         }
-        self.keep(Some(from), entry);
+        self.examine(Some(from), Source::Peer(from), entry);
     }
 
-    /// Checks what came from a peer and keeps it, or holds it against the peer.
-    fn keep(&mut self, from: Option<PeerId>, received: &kad::Record) {
-        let now = wall_ms();
-        match self.records.take(Some(received.key.as_ref()), &received.value, now) {
-            Ok(record) => {
+    /// Looks at what came from a peer, cheapest question first, and has it checked if it is worth that. True if a check
+    /// was begun.
+    fn examine(&mut self, peer: Option<PeerId>, source: Source, received: &kad::Record) -> bool {
+        let record = match SignedMinerRecord::from_bytes(&received.value) {
+            Ok(record) => record,
+            Err(error) => {
+                self.refuse(peer, &error);
+                return false;
+            }
+        };
+        let hotkey = record.record.hotkey;
+        if received.key.as_ref() != key_of(&hotkey) {
+            self.refuse(peer, &RecordError::WrongKey { hotkey });
+            return false;
+        }
+        // The same record once more is no offence: that is what being sent again means.
+        let from_peer = matches!(source, Source::Peer(_));
+        if self.records.is_known(&record) || from_peer && self.records.checks.has(&record) {
+            return false;
+        }
+        match self.records.check(source, record) {
+            Ok(()) => true,
+            Err(Refused::Record(_, error)) => {
+                self.refuse(peer, &error);
+                false
+            }
+            Err(Refused::Busy(_)) => {
+                Stats::add(&self.stats.dropped);
+                false
+            }
+        }
+    }
+
+    /// Holds a record against the peer that sent it.
+    fn refuse(&mut self, peer: Option<PeerId>, error: &RecordError) {
+        let Some(peer) = peer else { return };
+        Stats::add(&self.stats.refused_records);
+        tracing::debug!(%peer, %error, "a miner's record was refused");
+        self.blame(peer, if error.is_forgery() { Deed::Invalid } else { Deed::BadRecord });
+    }
+
+    /// A check is done: keeps the record, or holds it against whoever sent it.
+    pub(super) fn on_checked(&mut self, checked: Checked) {
+        let Checked { source, record, verdict } = checked;
+        match source {
+            Source::Miner(answer) => self.settle_own(answer, record, verdict),
+            Source::Peer(peer) => self.settle_found(Some(peer), record, verdict),
+            Source::Search { query, peer } => {
+                self.settle_found(peer, record, verdict);
+                if let Some(find) = self.records.finds.get_mut(&query) {
+                    find.checking = find.checking.saturating_sub(1);
+                }
+                self.answer_find(query);
+            }
+        }
+        self.show_records();
+    }
+
+    fn settle_own(
+        &mut self,
+        answer: Published,
+        record: SignedMinerRecord,
+        verdict: Option<Result<(), RecordError>>,
+    ) {
+        // A check that broke leaves the answer out: whoever waits hears that nothing more comes.
+        let Some(verdict) = verdict else { return };
+        let room = || {
+            let full = RecordError::Full { limit: MAX_OWN };
+            self.records.has_room_for(&record.record.hotkey).then_some(()).ok_or(full)
+        };
+        let kept = verdict.and_then(|()| room());
+        let kept = kept.and_then(|()| match self.records.is_known(&record) {
+            // A peer was faster with it.
+            true => Ok(()),
+            false => self.records.shelf.put(record.clone()),
+        });
+        if kept.is_ok() {
+            self.adopt(&record);
+        }
+        answer_with(answer, kept.map_err(FindError::from));
+    }
+
+    fn settle_found(
+        &mut self,
+        peer: Option<PeerId>,
+        record: SignedMinerRecord,
+        verdict: Option<Result<(), RecordError>>,
+    ) {
+        let Some(verdict) = verdict else { return };
+        match verdict.and_then(|()| self.records.shelf.put(record.clone())) {
+            Ok(()) => {
                 Stats::add(&self.stats.records);
                 // The store has room for as many as the shelf.
-                let _ = self.swarm.behaviour_mut().kademlia.store_mut().put(entry(&record, now));
+                let _ = self.swarm.behaviour_mut().kademlia.store_mut().put(entry(&record, wall_ms()));
             }
-            Err(error) => {
-                let Some(from) = from else { return };
-                if self.is_known(&received.value) {
-                    return;
-                }
-                Stats::add(&self.stats.refused_records);
-                tracing::debug!(peer = %from, %error, "a miner's record was refused");
-                self.blame(from, if error.is_forgery() { Deed::Invalid } else { Deed::BadRecord });
-            }
+            // It came twice, and the other one was checked first.
+            Err(_) if self.records.is_known(&record) => {}
+            Err(error) => self.refuse(peer, &error),
         }
     }
 
-    /// The same record once more is no offence: that is what being sent again means.
-    fn is_known(&self, bytes: &[u8]) -> bool {
-        let kept = bytes_hotkey(bytes).and_then(|hotkey| self.records.shelf.get(&hotkey, wall_ms()));
-        kept.is_some_and(|kept| kept.encode() == bytes)
-    }
-
-    /// Answers with the newest record of `hotkey`, which was asked for in the network unless that was done just now.
-    pub(super) fn find_record(&mut self, hotkey: AccountId, answer: oneshot::Sender<Found>) {
-        let now = wall_ms();
-        if let Some(find) = self.records.finds.values_mut().find(|find| find.hotkey == hotkey) {
-            if find.answers.len() < MAX_FINDS {
-                find.answers.push(answer);
-            } else {
-                let _ = answer.send(Err(FindError::Busy));
-            }
-            return;
-        }
-        let asked = self.records.asked.get(&hotkey).is_some_and(|at| now < at.saturating_add(ASKED_MS));
-        if asked || self.records.registry.is_none() {
-            let kept = self.records.shelf.get(&hotkey, now).cloned();
-            // Whoever has asked may have gone.
-            let _ = answer.send(Ok(kept));
-            return;
-        }
-        if self.records.finds.len() >= MAX_FINDS {
-            let _ = answer.send(Err(FindError::Busy));
-            return;
-        }
-        self.records.asked.retain(|_, at| now < at.saturating_add(ASKED_MS));
-        if self.records.asked.len() < MAX_ASKED {
-            self.records.asked.insert(hotkey, now);
-        }
-        let query = self.swarm.behaviour_mut().kademlia.get_record(key_of(&hotkey).into());
-        self.records.finds.insert(query, Find { hotkey, answers: vec![answer] });
-    }
-
-    /// A step of a search. Each record found is checked like one that was sent.
-    pub(super) fn on_found(&mut self, query: kad::QueryId, result: kad::GetRecordResult, last: bool) {
-        if let Ok(kad::GetRecordOk::FoundRecord(found)) = result {
-            self.keep(found.peer, &found.record);
-        }
-        if !last {
-            return;
-        }
-        let Some(find) = self.records.finds.remove(&query) else { return };
-        let kept = self.records.shelf.get(&find.hotkey, wall_ms()).cloned();
-        for answer in find.answers {
-            let _ = answer.send(Ok(kept.clone()));
-        }
+    /// Tells the node how many records there are.
+    fn show_records(&self) {
+        let records = self.records.shelf.len();
+        self.state.send_if_modified(|state| std::mem::replace(&mut state.records, records) != records);
     }
 
     /// Forgets what has expired, and sends again what was handed in here.
@@ -201,17 +267,19 @@ impl Task {
                 self.put(&record);
             }
         }
+        self.show_records();
     }
 }
 
-fn bytes_hotkey(bytes: &[u8]) -> Option<AccountId> {
-    SignedMinerRecord::from_bytes(bytes).ok().map(|read| read.record.hotkey)
+/// Whoever handed it in may have gone.
+fn answer_with(answer: Published, result: Result<(), FindError>) {
+    let _ = answer.send(result);
 }
 
 /// As Kademlia keeps it: until it expires by what the miner signed, whatever a peer says.
 fn entry(record: &SignedMinerRecord, now_ms: u64) -> kad::Record {
     let left = Duration::from_millis(record.record.expires_ms.saturating_sub(now_ms));
-    let mut entry = kad::Record::new(record.key(), record.encode());
+    let mut entry = kad::Record::new(key_of(&record.record.hotkey), record.encode());
     entry.expires = Instant::now().checked_add(left);
     entry
 }
