@@ -229,6 +229,39 @@ async fn a_miner_that_leaves_off_is_paid_for_what_it_answered_and_holds_nobody_u
     }
 }
 
+/// The chain's endpoints of the last three are dead. One's record leads to it, one's to a stranger, one has none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_miner_is_scored_where_its_record_says_if_it_answers_there_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, mut calls, servers) = field(&[]).await;
+    let mut dead = Vec::new();
+    for uid in 2..5_u8 {
+        dead.push(FakeMiner::dead(uid + 1).await.endpoint());
+    }
+    ledger.change(|state| {
+        for (uid, endpoint) in (2..5).zip(dead) {
+            state.miners[uid].endpoint = endpoint;
+        }
+        state.records.insert(servers[2].hotkey, servers[2].endpoint());
+        state.records.insert(servers[3].hotkey, servers[0].endpoint());
+        // Where the chain's endpoint leads to the miner, its record is not looked at.
+        state.records.insert(servers[1].hotkey, servers[0].endpoint());
+    });
+    let running = run(config(folder.path()), &ledger).await;
+    ledger.advance_to(3);
+    committed(&mut calls).await;
+    let report = report(&running, 1).await;
+    let miners = by_uid(&report);
+    for uid in 0..3 {
+        assert!(miners[&uid].availability == 1.0, "uid {uid}: {}", miners[&uid].fault);
+    }
+    assert!(miners[&2].weight > 0);
+    for (uid, fault) in [(3, "answers at the endpoint of"), (4, "cannot be reached")] {
+        assert_eq!((miners[&uid].availability, miners[&uid].weight), (0.0, 0), "uid {uid}");
+        assert!(miners[&uid].fault.contains(fault), "uid {uid}: {}", miners[&uid].fault);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_evaluation_has_one_request_id_at_every_miner() {
     let folder = tempfile::tempdir().unwrap();

@@ -10,9 +10,10 @@ use acumen_miner_client::{ClientError, ClientOptions, MinerClient, PredictSessio
 use acumen_proto::RequestId;
 use acumen_proto::inference::Distribution;
 use acumen_protocol::Keypair;
+use acumen_protocol::call::Endpoint;
 use tonic::Code;
 
-use super::chain::Miner;
+use super::chain::{Chain, Miner};
 use crate::core::plan::Question;
 use crate::core::reference::VOCABULARY;
 use crate::core::sheet::{Claim, Fault, Kind, Sheet};
@@ -48,19 +49,37 @@ impl Shared {
     }
 }
 
-/// Asks `miner` all questions, in calls named by the request id.
-pub(crate) async fn ask(
+/// On whose behalf, in calls of which name, and with how much patience.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker {
+    pub(crate) key: Arc<Keypair>,
+    pub(crate) request_id: RequestId,
+    pub(crate) answer_timeout: Duration,
+}
+
+/// Asks `miner` all questions. If the chain's endpoint does not lead to it, the one in its own record is tried once: what is
+/// scored are answers that bear the hotkey's receipt, wherever they come from, so a record moves no weight by itself.
+pub(crate) async fn ask<C: Chain>(
     miner: &Miner,
-    (key, request_id): (Arc<Keypair>, RequestId),
+    chain: &C,
+    asker: Asker,
     questions: &[Question],
-    answer_timeout: Duration,
     slot: &Shared,
 ) {
     slot.lock().asked = true;
-    let options = ClientOptions { answer_timeout, vocabulary: VOCABULARY, ..ClientOptions::default() };
     let asked = async {
-        let client = MinerClient::connect_lazy(&miner.endpoint, miner.hotkey, key, options)?;
-        session(&client.with_request_id(request_id), questions, slot).await
+        let opened = match open(miner, &miner.endpoint, &asker, questions, slot).await {
+            Err(failure) if failure.astray => match chain.record_of(miner.hotkey).await {
+                Some(endpoint) if endpoint != miner.endpoint => {
+                    let url = endpoint.url();
+                    tracing::info!(miner = %miner.hotkey, url, reason = failure.fault.reason, "asked where its record says");
+                    open(miner, &endpoint, &asker, questions, slot).await
+                }
+                _ => Err(failure),
+            },
+            opened => opened,
+        };
+        session(opened.map_err(|failure| failure.fault)?, questions, slot).await
     };
     if let Err(fault) = asked.await {
         tracing::debug!(miner = %miner.hotkey, kind = fault.kind.name(), fault.reason, "gave no more answers");
@@ -68,8 +87,14 @@ pub(crate) async fn ask(
     }
 }
 
-async fn session(client: &MinerClient, questions: &[Question], slot: &Shared) -> Result<(), Fault> {
-    let (mut session, mut answer) = open(client, questions, slot).await?;
+/// A session and its first answer.
+type Opened = (PredictSession, Vec<Distribution>);
+
+async fn session(
+    (mut session, mut answer): Opened,
+    questions: &[Question],
+    slot: &Shared,
+) -> Result<(), Fault> {
     let steps = questions.first().map_or(0, |question| question.truth.len());
     let compared: Vec<bool> = questions.iter().map(Question::is_held_out).collect();
     for step in 0..steps {
@@ -91,33 +116,43 @@ fn judge(answer: &[Distribution], truths: &[u8], compared: &[bool], slot: &Share
     slot.lock().sheet.record(&claims, truths, compared);
 }
 
-/// Opens a session; a miner that is busy or restarting gets a few tries.
+/// Opens a session at `endpoint`; a miner that is busy or restarting gets a few tries.
 async fn open(
-    client: &MinerClient,
+    miner: &Miner,
+    endpoint: &Endpoint,
+    asker: &Asker,
     questions: &[Question],
     slot: &Shared,
-) -> Result<(PredictSession, Vec<Distribution>), Fault> {
+) -> Result<Opened, Failure> {
+    let options = ClientOptions {
+        answer_timeout: asker.answer_timeout,
+        vocabulary: VOCABULARY,
+        ..ClientOptions::default()
+    };
+    let client = MinerClient::connect_lazy(endpoint, miner.hotkey, Arc::clone(&asker.key), options)?;
+    let client = client.with_request_id(asker.request_id.clone());
     let mut tries = 1;
     loop {
-        match try_open(client, questions, slot).await {
-            Err(Opening::Busy(pause, _)) if tries < OPENINGS => {
+        match try_open(&client, questions, slot).await {
+            Err(Failure { pause: Some(pause), .. }) if tries < OPENINGS => {
                 tries += 1;
                 tokio::time::sleep(pause.min(MAX_PAUSE)).await;
             }
-            Err(Opening::Busy(_, fault) | Opening::Fault(fault)) => return Err(fault),
-            Ok(opened) => return Ok(opened),
+            opened => return opened,
         }
     }
 }
 
 /// Why a session did not open.
-enum Opening {
+struct Failure {
+    fault: Fault,
     /// It may open after this pause.
-    Busy(Duration, Fault),
-    Fault(Fault),
+    pause: Option<Duration>,
+    /// The miner may serve somewhere else now.
+    astray: bool,
 }
 
-impl From<ClientError> for Opening {
+impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let pause = match &error {
             ClientError::Unreachable { .. } => Some(PAUSE),
@@ -126,23 +161,17 @@ impl From<ClientError> for Opening {
             } => Some(retry_after.unwrap_or(PAUSE)),
             _ => None,
         };
-        match pause {
-            Some(pause) => Self::Busy(pause, error.into()),
-            None => Self::Fault(error.into()),
-        }
+        Self { pause, astray: error.may_have_moved(), fault: error.into() }
     }
 }
 
-async fn try_open(
-    client: &MinerClient,
-    questions: &[Question],
-    slot: &Shared,
-) -> Result<(PredictSession, Vec<Distribution>), Opening> {
+async fn try_open(client: &MinerClient, questions: &[Question], slot: &Shared) -> Result<Opened, Failure> {
     let info = client.info().await?;
     slot.lock().model = info.model;
     if info.vocabulary != VOCABULARY {
         let reason = format!("serves a vocabulary of {}, this track's has {VOCABULARY}", info.vocabulary);
-        return Err(Opening::Fault(Fault { kind: Kind::Vocabulary, reason }));
+        let fault = Fault { kind: Kind::Vocabulary, reason };
+        return Err(Failure { fault, pause: None, astray: false });
     }
     let ids = |question: &Question| question.context.iter().map(|byte| u32::from(*byte)).collect();
     Ok(client.open(questions.iter().map(ids).collect(), None).await?)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acumen_chain_client::ledger::Rejection;
-use acumen_chain_client::{ChainClient, ClientError};
+use acumen_chain_client::{ChainClient, ClientError, RecordFinder};
 use acumen_protocol::call::{Call, Endpoint};
 use acumen_protocol::{AccountId, Hash, Height, Keypair, TrackId, Uid};
 use futures::StreamExt as _;
@@ -71,6 +71,10 @@ pub trait Chain: Send + Sync + 'static {
     /// The track, for the validator `me`.
     fn view(&self, me: AccountId) -> impl Future<Output = Result<View, ChainError>> + Send;
 
+    /// Where `hotkey` says that it serves, in a record of its own whose signature was verified: for a miner whom the chain's
+    /// endpoint does not lead to. A hint, which may be asked for rarely; `None` if there is none.
+    fn record_of(&self, hotkey: AccountId) -> impl Future<Output = Option<Endpoint>> + Send;
+
     /// Submits a call signed by `key` and waits until a block holds it.
     fn submit(&self, call: Call, key: &Keypair) -> impl Future<Output = Result<(), ChainError>> + Send;
 }
@@ -79,6 +83,7 @@ pub trait Chain: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Nodes {
     client: ChainClient,
+    records: RecordFinder,
     track: TrackId,
     tips: watch::Receiver<Height>,
     _follow: Arc<AbortOnDropHandle<()>>,
@@ -129,7 +134,8 @@ impl Nodes {
                 }
             }
         });
-        Self { client, track, tips, _follow: Arc::new(AbortOnDropHandle::new(follow)) }
+        let records = RecordFinder::new(client.clone());
+        Self { client, records, track, tips, _follow: Arc::new(AbortOnDropHandle::new(follow)) }
     }
 }
 
@@ -162,6 +168,10 @@ impl Chain for Nodes {
             })
         });
         Ok(View { registered, permit, miners: miners.collect() })
+    }
+
+    async fn record_of(&self, hotkey: AccountId) -> Option<Endpoint> {
+        Some(self.records.find(hotkey).await?.record.endpoint)
     }
 
     async fn submit(&self, call: Call, key: &Keypair) -> Result<(), ChainError> {

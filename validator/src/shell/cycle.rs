@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use super::chain::{Chain, ChainError, View};
-use super::evaluate::{Manner, Occasion, evaluate};
+use super::evaluate::{Field, Manner, Occasion, evaluate};
 use super::metrics::Metrics;
 use super::reports::Reports;
 use super::store::{Commitment, State, Store, random};
@@ -26,7 +26,7 @@ use crate::{Config, Error};
 
 /// One running validator.
 pub(crate) struct Cycle<C> {
-    pub(crate) chain: C,
+    pub(crate) chain: Arc<C>,
     pub(crate) store: Arc<Store>,
     pub(crate) state: State,
     pub(crate) reports: Reports,
@@ -161,7 +161,8 @@ impl<C: Chain> Cycle<C> {
         };
         let occasion = Occasion { seed, request_id: RequestId::fresh() };
         let span = tracing::info_span!("evaluation", %epoch, id = occasion.request_id.as_str());
-        let asked = evaluate(view.miners, Arc::clone(&questions), &self.manner, &occasion, closed);
+        let field = Field { miners: view.miners, chain: Arc::clone(&self.chain) };
+        let asked = evaluate(field, Arc::clone(&questions), &self.manner, &occasion, closed);
         let candidates = asked.instrument(span.clone()).await;
         match self.score(epoch, questions, candidates).await? {
             Ok(outcome) => span.in_scope(|| self.finish(epoch, outcome, started))?,

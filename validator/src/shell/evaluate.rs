@@ -9,8 +9,8 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
-use super::ask::{Shared, ask};
-use super::chain::Miner;
+use super::ask::{Asker, Shared, ask};
+use super::chain::{Chain, Miner};
 use crate::core::hotkey::Hotkey;
 use crate::core::plan::Question;
 use crate::core::score::Candidate;
@@ -25,6 +25,13 @@ pub(crate) struct Manner {
     pub(crate) max_miners: usize,
 }
 
+/// Who is asked, and who knows where they are if the chain's endpoint does not lead to them.
+#[derive(Debug)]
+pub(crate) struct Field<C> {
+    pub(crate) miners: Vec<Miner>,
+    pub(crate) chain: Arc<C>,
+}
+
 /// What tells one evaluation from others.
 #[derive(Debug, Clone)]
 pub(crate) struct Occasion {
@@ -34,11 +41,11 @@ pub(crate) struct Occasion {
     pub(crate) request_id: RequestId,
 }
 
-/// Asks `miners` the same `questions` until `closed` resolves, and returns every one of them with what it answered.
+/// Asks the miners of `field` the same `questions` until `closed` resolves, and returns every one of them with what it answered.
 ///
 /// Miners beyond `max_miners`, chosen by the occasion's seed, and those whose turn did not come are not asked.
-pub(crate) async fn evaluate(
-    miners: Vec<Miner>,
+pub(crate) async fn evaluate<C: Chain>(
+    Field { miners, chain }: Field<C>,
     questions: Arc<Vec<Question>>,
     manner: &Manner,
     occasion: &Occasion,
@@ -51,10 +58,12 @@ pub(crate) async fn evaluate(
     for at in order(&miners, occasion.seed).into_iter().take(manner.max_miners) {
         let (miner, slot, questions) = (miners[at].clone(), slots[at].clone(), Arc::clone(&questions));
         let (permits, manner, id) = (Arc::clone(&permits), manner.clone(), occasion.request_id.clone());
+        let chain = Arc::clone(&chain);
         let session = async move {
             // Closed never: the semaphore lives as long as the sessions.
             let Ok(_permit) = permits.acquire().await else { return };
-            ask(&miner, (manner.key, id), &questions, manner.answer_timeout, &slot).await;
+            let asker = Asker { key: manner.key, request_id: id, answer_timeout: manner.answer_timeout };
+            ask(&miner, &*chain, asker, &questions, &slot).await;
         };
         sessions.spawn(session.in_current_span());
     }

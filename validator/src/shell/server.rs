@@ -86,7 +86,7 @@ impl Validator {
         let metrics = Arc::new(Metrics::new());
         let all: Vec<u8> = self.texts.iter().flat_map(|text| text.bytes.iter().copied()).collect();
         let cycle = Cycle {
-            chain,
+            chain: Arc::new(chain),
             store: Arc::clone(&self.store),
             state,
             reports: reports.clone(),

@@ -1,7 +1,9 @@
 //! A chain in memory: the test sets its height and sees every call.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use acumen_protocol::call::Endpoint;
 use acumen_protocol::{AccountId, Call, Hash, Height, Keypair};
 use acumen_validator::{Chain, ChainError, Miner, View};
 use tokio::sync::{mpsc, watch};
@@ -17,6 +19,8 @@ pub struct Ledger {
 pub struct State {
     pub miners: Vec<Miner>,
     pub registered: bool,
+    /// Where miners say that they serve.
+    pub records: BTreeMap<AccountId, Endpoint>,
     /// While set, transactions are seen and not included.
     pub refuses: bool,
 }
@@ -27,7 +31,7 @@ impl Ledger {
     /// The chain and the calls that reach it, included or not.
     pub fn new(miners: Vec<Miner>) -> (Self, mpsc::UnboundedReceiver<Call>) {
         let (calls, seen) = mpsc::unbounded_channel();
-        let state = State { miners, registered: true, refuses: false };
+        let state = State { miners, registered: true, records: BTreeMap::new(), refuses: false };
         let tips = Arc::new(watch::channel(Height::ZERO).0);
         (Self { tips, calls, state: Arc::new(Mutex::new(state)) }, seen)
     }
@@ -57,6 +61,10 @@ impl Chain for Ledger {
     async fn view(&self, _: AccountId) -> Result<View, ChainError> {
         let state = self.state.lock().unwrap();
         Ok(View { registered: state.registered, permit: true, miners: state.miners.clone() })
+    }
+
+    async fn record_of(&self, hotkey: AccountId) -> Option<Endpoint> {
+        self.state.lock().unwrap().records.get(&hotkey).cloned()
     }
 
     async fn submit(&self, call: Call, _: &Keypair) -> Result<(), ChainError> {

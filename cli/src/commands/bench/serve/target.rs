@@ -179,6 +179,7 @@ fn config(target: &Target, folder: &TempFolder) -> Config {
         nodes: vec!["http://127.0.0.1:1".to_owned()],
         genesis: None,
         chain_refresh_ms: 3_600_000,
+        publish_record: false,
         model: model(target),
         encoder: None,
         tls: None,
