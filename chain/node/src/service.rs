@@ -7,8 +7,10 @@ mod light;
 mod miners;
 mod piece;
 mod share;
+mod workers;
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use acumen_chain_ledger::{Audit, Event, Genesis};
 use acumen_chain_store::StoreError;
@@ -23,9 +25,10 @@ use tonic::{Request, Response, Status};
 use crate::executor::Executor;
 use crate::mempool::PoolError;
 use crate::metrics::Metrics;
-use convert::{finalized, signed_header};
+use convert::finalized;
 use intake::Intake;
 use share::Shares;
+use workers::Workers;
 
 /// Most keys in one question.
 const MAX_KEYS: usize = 4_096;
@@ -46,9 +49,10 @@ pub(crate) const MAX_RESPONSE_BYTES: usize = 64 << 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Service {
     executor: Executor,
-    genesis: Genesis,
+    genesis: Arc<Genesis>,
     metrics: Metrics,
     shutdown: CancellationToken,
+    workers: Workers,
     intake: Intake,
     shares: Shares,
     known_sets: light::KnownSets,
@@ -65,7 +69,8 @@ impl Service {
         let intake = Intake::new(executor.clone());
         let (shares, known_sets) = (Shares::new(), light::KnownSets::default());
         let own_records = miners::OwnShelf::default();
-        Self { executor, genesis, metrics, shutdown, intake, shares, known_sets, own_records }
+        let genesis = Arc::new(genesis);
+        Self { executor, genesis, metrics, shutdown, workers: Workers::new(), intake, shares, known_sets, own_records }
     }
 
     /// Runs `work`, which reads the disk or executes, off the async threads.
@@ -74,8 +79,7 @@ impl Service {
         work: impl FnOnce(&Executor) -> Result<T, Status> + Send + 'static,
     ) -> Result<T, Status> {
         let executor = self.executor.clone();
-        let done = tokio::task::spawn_blocking(move || work(&executor)).await;
-        done.map_err(|error| Status::internal(format!("a task of the node broke: {error}")))?
+        self.workers.run(move || work(&executor)).await
     }
 }
 
@@ -87,6 +91,8 @@ impl Chain for Service {
         &self,
         _: Request<wire::GetStatusRequest>,
     ) -> Result<Response<wire::GetStatusResponse>, Status> {
+        let first_block = |executor: &Executor| executor.store().first_block().map_err(|error| failed(&error));
+        let first_block = self.blocking(first_block).await?.get();
         let tip = self.executor.store().tip();
         Ok(Response::new(wire::GetStatusResponse {
             chain: self.genesis.chain.clone(),
@@ -94,14 +100,19 @@ impl Chain for Service {
             height: tip.height.get(),
             block: tip.id().0.to_vec(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            first_block,
         }))
     }
 
     async fn get_genesis(
         &self,
-        _: Request<wire::GetGenesisRequest>,
+        request: Request<wire::GetGenesisRequest>,
     ) -> Result<Response<wire::GetGenesisResponse>, Status> {
-        Ok(Response::new(wire::GetGenesisResponse { genesis_scale: self.genesis.encode() }))
+        // A document with a million accounts is tens of megabytes.
+        self.shares.take(request.remote_addr())?;
+        let genesis = Arc::clone(&self.genesis);
+        let encoded = self.blocking(move |_| Ok(genesis.encode())).await?;
+        Ok(Response::new(wire::GetGenesisResponse { genesis_scale: encoded }))
     }
 
     async fn submit(
@@ -262,10 +273,12 @@ impl Chain for Service {
 
 fn stored(executor: &Executor, height: Height) -> Result<acumen_chain_store::StoredBlock, Status> {
     let found = executor.store().stored(height).map_err(|error| failed(&error))?;
-    found.ok_or_else(|| {
-        let tip = executor.store().tip().height;
-        Status::not_found(format!("block {height} (the newest one is {tip})"))
-    })
+    found.ok_or_else(|| no_block(executor, height))
+}
+
+fn no_block(executor: &Executor, height: Height) -> Status {
+    let tip = executor.store().tip().height;
+    Status::not_found(format!("block {height} (the newest one is {tip})"))
 }
 
 fn state(executor: &Executor, keys: &[Vec<u8>], height: u64) -> Result<wire::GetStateResponse, Status> {
@@ -273,8 +286,8 @@ fn state(executor: &Executor, keys: &[Vec<u8>], height: u64) -> Result<wire::Get
     let height = if height == 0 { store.tip().height } else { Height::new(height) };
     let proven = store.prove(height, keys).map_err(|error| failed(&error))?;
     let values = proven.into_iter().map(|found| wire::ProvenValue { value: found.value, proof: found.proof });
-    let header = signed_header(&stored(executor, height)?).into();
-    Ok(wire::GetStateResponse { header: Some(header), values: values.collect() })
+    let header = light::header(executor, height)?;
+    Ok(wire::GetStateResponse { header: Some(header.into()), values: values.collect() })
 }
 
 /// What was added up when the block at `height` ended an epoch.

@@ -1,12 +1,14 @@
-//! Reading blocks.
+//! Blocks: their signed headers in one table, everything else in another.
 
 use acumen_chain_ledger::Audit;
 use acumen_protocol::codec::{Decode, Encode, decode_all};
-use acumen_protocol::{Block, Certificate, Hash, Height, ValidatorSet};
+use acumen_protocol::finality::SignedHeader;
+use acumen_protocol::{Block, Certificate, Hash, Height, SignedTransaction, ValidatorSet};
+use redb::WriteTransaction;
 
 use crate::error::StoreError;
 use crate::store::Store;
-use crate::tables::{BLOCKS, TRANSACTIONS};
+use crate::tables::{BLOCKS, HEADERS, TRANSACTIONS};
 
 /// A committed block with everything that goes with it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -23,13 +25,54 @@ pub struct StoredBlock {
     pub audit: Option<Audit>,
 }
 
+impl StoredBlock {
+    /// Header, certificate and set: what a light client verifies.
+    #[must_use]
+    pub fn signed_header(&self) -> SignedHeader {
+        SignedHeader {
+            header: self.block.header.clone(),
+            certificate: self.certificate.clone(),
+            next_validators: self.next_validators.clone(),
+        }
+    }
+}
+
+/// What a block has besides its signed header: transactions, events, audit.
+type Body = (Vec<SignedTransaction>, Vec<Vec<u8>>, Option<Audit>);
+
+/// Writes both parts of a block, and where its transactions are.
+pub(crate) fn put_block(write: &WriteTransaction, block: &StoredBlock) -> Result<(), redb::Error> {
+    let height = block.block.header.height.get();
+    write.open_table(HEADERS)?.insert(height, block.signed_header().encode().as_slice())?;
+    // As [`Body`], without a copy of a full block.
+    let body = (&block.block.transactions, &block.events, &block.audit).encode();
+    write.open_table(BLOCKS)?.insert(height, body.as_slice())?;
+    let mut places = write.open_table(TRANSACTIONS)?;
+    for transaction in &block.block.transactions {
+        places.insert(transaction.id().0.as_slice(), height)?;
+    }
+    Ok(())
+}
+
 impl Store {
-    /// The block at `height`, if it is committed.
+    /// The block at `height`, if it is committed and here.
     pub fn stored(&self, height: Height) -> Result<Option<StoredBlock>, StoreError> {
         let table = self.read()?.open_table(BLOCKS).map_err(|error| self.failed(error))?;
-        let found = table.get(height.get()).map_err(|error| self.failed(error))?;
-        let decode = |bytes: &[u8]| decode_all("stored block", bytes).map_err(StoreError::decode(&self.path));
-        found.map(|bytes| decode(bytes.value())).transpose()
+        let Some(bytes) = table.get(height.get()).map_err(|error| self.failed(error))? else {
+            return Ok(None);
+        };
+        let (transactions, events, audit): Body =
+            decode_all("block", bytes.value()).map_err(StoreError::decode(&self.path))?;
+        let missing = || StoreError::corrupt(&self.path, format!("block {height} is without its header"));
+        let SignedHeader { header, certificate, next_validators } =
+            self.header(height)?.ok_or_else(missing)?;
+        Ok(Some(StoredBlock {
+            block: Block { header, transactions },
+            certificate,
+            next_validators,
+            events,
+            audit,
+        }))
     }
 
     /// The first height after genesis whose block is kept here; the one after the tip if there is none.

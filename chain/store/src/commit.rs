@@ -4,21 +4,17 @@ use std::sync::PoisonError;
 
 use acumen_chain_ledger::Changes;
 use acumen_chain_ledger::tree::{self as rules, key_hash};
-use acumen_protocol::codec::Encode as _;
 use acumen_protocol::{Hash, Height};
 use jmt::storage::TreeUpdateBatch;
 use redb::{ReadableTable as _, WriteTransaction};
 
-use crate::blocks::StoredBlock;
+use crate::blocks::{StoredBlock, put_block};
 use crate::error::StoreError;
 use crate::proposal::forget_proposals;
 use crate::prune::prune;
 use crate::store::Store;
 use crate::sum::Sum;
-use crate::tables::{
-    BLOCKS, HISTORY, KEYS, NODES, STALE, STALE_NODE, STALE_VALUE, TRANSACTIONS, VALUES, history_key,
-    stale_key,
-};
+use crate::tables::{HISTORY, KEYS, NODES, STALE, STALE_NODE, STALE_VALUE, VALUES, history_key, stale_key};
 
 /// Changes with the tree's nodes and root that follow from them; nothing of it is on disk yet.
 pub struct Prepared {
@@ -90,6 +86,7 @@ impl Store {
                 Self::create_tables(&write)?;
             }
             put_block(&write, block)?;
+            forget_proposals(&write, block.block.header.height)?;
             sum = Sum::begin(&write)?;
             put_state(&write, &prepared, &mut sum)?;
             sum.end(&write)?;
@@ -100,16 +97,6 @@ impl Store {
         sum.check(prepared.height).map_err(|error| error.into_store(&self.path))?;
         write.commit().map_err(|error| self.failed(error))
     }
-}
-
-fn put_block(write: &WriteTransaction, block: &StoredBlock) -> Result<(), redb::Error> {
-    let height = block.block.header.height.get();
-    write.open_table(BLOCKS)?.insert(height, block.encode().as_slice())?;
-    let mut transactions = write.open_table(TRANSACTIONS)?;
-    for transaction in &block.block.transactions {
-        transactions.insert(transaction.id().0.as_slice(), height)?;
-    }
-    forget_proposals(write, block.block.header.height)
 }
 
 /// Values at the tip, their history, and which older history they make stale.

@@ -7,9 +7,9 @@
 #![forbid(unsafe_code)]
 
 mod blocks;
-mod checkpoints;
 mod commit;
 mod error;
+mod headers;
 mod proposal;
 mod prune;
 mod snapshot;
@@ -17,6 +17,7 @@ mod store;
 mod sum;
 mod tables;
 mod tree;
+mod upgrade;
 
 pub use blocks::StoredBlock;
 pub use commit::Prepared;

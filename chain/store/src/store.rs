@@ -5,16 +5,15 @@ use std::sync::{PoisonError, RwLock};
 
 use acumen_chain_ledger::{Genesis, tree as rules};
 use acumen_protocol::codec::{Encode as _, decode_all};
+use acumen_protocol::finality::SignedHeader;
 use acumen_protocol::{Block, Hash, Header, Height};
 use redb::{Database, ReadTransaction, ReadableDatabase as _, ReadableTable as _};
 
 use crate::blocks::StoredBlock;
-use crate::checkpoints::CHECKPOINTS;
 use crate::error::StoreError;
-use crate::sum::Sum;
 use crate::tables::{
-    BLOCKS, DOCUMENT, FIRST_KEPT, HISTORY, KEYS, LAYOUT, LAYOUT_BEFORE, LAYOUT_VERSION, META, NODES, OWNED,
-    PROPOSALS, STALE, TRANSACTIONS, VALUES,
+    BLOCKS, DOCUMENT, FIRST_KEPT, HEADERS, HISTORY, KEYS, LAYOUT, LAYOUT_VERSION, META, NODES, PROPOSALS,
+    STALE, TRANSACTIONS, VALUES,
 };
 
 /// The database's file inside the data directory.
@@ -117,17 +116,13 @@ impl Store {
 
     /// Finds the tip and checks that everything of it is there.
     fn resume(&self, document: &Hash) -> Result<(), StoreError> {
-        let layout: u32 = self.meta(LAYOUT)?;
-        if layout != LAYOUT_VERSION && layout != LAYOUT_BEFORE {
-            let reason = format!("its layout is version {layout}, this program knows {LAYOUT_VERSION}");
-            return Err(StoreError::corrupt(&self.path, reason));
-        }
-        let first = self.stored(Height::ZERO)?.map(|block| block.block.header.id());
+        self.upgrade()?;
+        let first = self.header(Height::ZERO)?.map(|signed| signed.header.id());
         let found = first.ok_or_else(|| StoreError::corrupt(&self.path, "block 0 is missing"))?;
         if found != self.genesis {
             return Err(StoreError::OtherChain { path: self.path.clone(), found, expected: self.genesis });
         }
-        if layout == LAYOUT_BEFORE || self.meta::<Hash>(DOCUMENT).ok().as_ref() != Some(document) {
+        if self.meta::<Hash>(DOCUMENT).ok().as_ref() != Some(document) {
             self.note(document)?;
         }
         let tip = self.newest()?;
@@ -138,16 +133,11 @@ impl Store {
         Ok(())
     }
 
-    /// Writes down from which document this chain was made, and what a store of the layout before does not have.
+    /// Writes down from which document this chain was made.
     fn note(&self, document: &Hash) -> Result<(), StoreError> {
         let write = self.db.begin_write().map_err(|error| self.failed(error))?;
         let written = (|| -> Result<(), redb::Error> {
-            if write.open_table(META)?.get(OWNED)?.is_none() {
-                Sum::afresh(&write)?.end(&write)?;
-            }
-            let mut meta = write.open_table(META)?;
-            meta.insert(LAYOUT, LAYOUT_VERSION.encode().as_slice())?;
-            meta.insert(DOCUMENT, document.encode().as_slice())?;
+            write.open_table(META)?.insert(DOCUMENT, document.encode().as_slice())?;
             Ok(())
         })();
         written.map_err(|error| self.failed(error))?;
@@ -155,12 +145,12 @@ impl Store {
     }
 
     fn newest(&self) -> Result<Header, StoreError> {
-        let table = self.read()?.open_table(BLOCKS).map_err(|error| self.failed(error))?;
+        let table = self.read()?.open_table(HEADERS).map_err(|error| self.failed(error))?;
         let last = table.last().map_err(|error| self.failed(error))?;
         let (_, bytes) = last.ok_or_else(|| StoreError::corrupt(&self.path, "there is no block"))?;
-        let block: StoredBlock =
-            decode_all("stored block", bytes.value()).map_err(StoreError::decode(&self.path))?;
-        Ok(block.block.header)
+        let signed: SignedHeader =
+            decode_all("signed header", bytes.value()).map_err(StoreError::decode(&self.path))?;
+        Ok(signed.header)
     }
 
     /// Recomputes the state root at the tip from the values alone. Cost grows with the state: for audits and tests.
@@ -196,6 +186,7 @@ impl Store {
 
     /// Creates every table, so that later reads find them.
     pub(crate) fn create_tables(write: &redb::WriteTransaction) -> Result<(), redb::Error> {
+        write.open_table(HEADERS)?;
         write.open_table(BLOCKS)?;
         write.open_table(TRANSACTIONS)?;
         write.open_table(VALUES)?;
@@ -204,7 +195,6 @@ impl Store {
         write.open_table(NODES)?;
         write.open_table(STALE)?;
         write.open_table(PROPOSALS)?;
-        write.open_table(CHECKPOINTS)?;
         let mut meta = write.open_table(META)?;
         meta.insert(LAYOUT, LAYOUT_VERSION.encode().as_slice())?;
         meta.insert(FIRST_KEPT, 0_u64.encode().as_slice())?;
@@ -220,6 +210,6 @@ fn made_from(db: &Database, document: &Hash) -> Option<Header> {
     if decode_all::<Hash>(DOCUMENT, noted.value()).ok()? != *document {
         return None;
     }
-    let first = read.open_table(BLOCKS).ok()?.get(0).ok()??;
-    decode_all::<StoredBlock>("stored block", first.value()).ok().map(|first| first.block.header)
+    let first = read.open_table(HEADERS).ok()?.get(0).ok()??;
+    decode_all::<SignedHeader>("signed header", first.value()).ok().map(|first| first.header)
 }

@@ -8,7 +8,11 @@ pub(crate) type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
 /// A row of such a table.
 pub(crate) type Row<'a> = (redb::AccessGuard<'a, &'static [u8]>, redb::AccessGuard<'a, &'static [u8]>);
 
-/// Height → SCALE of [`crate::StoredBlock`].
+/// Height → SCALE of [`acumen_protocol::finality::SignedHeader`]: of every block that is here and, below a restored state, of
+/// those that changed the validator set.
+pub(crate) const HEADERS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("headers");
+
+/// Height → SCALE of [`crate::blocks::Body`]: what a block has besides its signed header.
 pub(crate) const BLOCKS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("blocks");
 
 /// Transaction id → height.
@@ -44,10 +48,7 @@ pub(crate) const FIRST_KEPT: &str = "first-kept";
 pub(crate) const LAYOUT: &str = "layout";
 
 /// The present layout.
-pub(crate) const LAYOUT_VERSION: u32 = 4;
-
-/// The layout before: without [`OWNED`] and [`DOCUMENT`], which opening it adds.
-pub(crate) const LAYOUT_BEFORE: u32 = 3;
+pub(crate) const LAYOUT_VERSION: u32 = 5;
 
 /// In [`META`]: the sum of everything that anybody owns at the tip, [`acumen_protocol::Nacu`].
 pub(crate) const OWNED: &str = "owned";

@@ -82,28 +82,61 @@ fn a_block_that_makes_or_loses_a_base_unit_is_not_committed() {
     agrees(&open(dir.path()), 2);
 }
 
-#[test]
-fn a_store_of_the_layout_before_is_added_up_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    commit(&store, balances(400, 1_600)).unwrap();
+/// Makes a store of an earlier layout of one of the present: whole blocks in one table, and before version 4 neither the
+/// sum nor the note of the document.
+fn downgrade(store: Store, layout: u32) {
     let path = store.path().to_owned();
+    let whole: Vec<_> = (0..=store.tip().height.get())
+        .map(|height| store.stored(Height::new(height)).unwrap().unwrap())
+        .collect();
     drop(store);
-    let meta: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
     let db = redb::Database::open(&path).unwrap();
     let write = db.begin_write().unwrap();
     {
-        let mut meta = write.open_table(meta).unwrap();
-        assert!(meta.remove("owned").unwrap().is_some());
-        assert!(meta.remove("genesis-document").unwrap().is_some());
-        meta.insert("layout", 3_u32.encode().as_slice()).unwrap();
+        let mut meta = write.open_table(TableDefinition::<&str, &[u8]>::new("meta")).unwrap();
+        if layout < 4 {
+            assert!(meta.remove("owned").unwrap().is_some());
+            assert!(meta.remove("genesis-document").unwrap().is_some());
+        }
+        meta.insert("layout", layout.encode().as_slice()).unwrap();
+        assert!(write.delete_table(TableDefinition::<u64, &[u8]>::new("headers")).unwrap());
+        write.open_table(TableDefinition::<u64, &[u8]>::new("checkpoints")).unwrap();
+        let mut blocks = write.open_table(TableDefinition::<u64, &[u8]>::new("blocks")).unwrap();
+        for (height, block) in (0_u64..).zip(&whole) {
+            blocks.insert(height, block.encode().as_slice()).unwrap();
+        }
     }
     write.commit().unwrap();
-    drop(db);
-    agrees(&open(dir.path()), 1);
-    commit(&open(dir.path()), balances(500, 1_500)).unwrap();
-    agrees(&open(dir.path()), 2);
-    let other = Genesis { time_ms: 2, ..genesis() };
-    let refused = Store::open(dir.path(), &other, Options::default()).unwrap_err();
-    assert!(matches!(refused, StoreError::OtherChain { .. }), "{refused}");
+}
+
+#[test]
+fn stores_of_earlier_layouts_are_brought_up_to_date() {
+    for layout in [3, 4] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        commit(&store, balances(400, 1_600)).unwrap();
+        let blocks = |store: &Store| [0, 1].map(|height| store.stored(Height::new(height)).unwrap().unwrap());
+        let before = blocks(&store);
+        downgrade(store, layout);
+        let store = open(dir.path());
+        assert_eq!(blocks(&store), before);
+        assert_eq!(store.header(Height::new(1)).unwrap(), Some(before[1].signed_header()));
+        drop(store);
+        agrees(&open(dir.path()), 1);
+        commit(&open(dir.path()), balances(500, 1_500)).unwrap();
+        agrees(&open(dir.path()), 2);
+        let other = Genesis { time_ms: 2, ..genesis() };
+        let refused = Store::open(dir.path(), &other, Options::default()).unwrap_err();
+        assert!(matches!(refused, StoreError::OtherChain { .. }), "{refused}");
+    }
+}
+
+#[test]
+fn a_store_of_an_unknown_layout_is_left_alone() {
+    for layout in [2, 6] {
+        let dir = tempfile::tempdir().unwrap();
+        downgrade(open(dir.path()), layout);
+        let refused = Store::open(dir.path(), &genesis(), Options::default()).unwrap_err().to_string();
+        assert!(refused.contains(&format!("version {layout}")) && refused.contains("3 to 5"), "{refused}");
+    }
 }

@@ -7,20 +7,16 @@ use acumen_chain_ledger::Event;
 use acumen_chain_store::StoredBlock;
 use acumen_proto::chain_v1 as wire;
 use acumen_protocol::codec::{Encode as _, decode_all};
+use acumen_protocol::finality::SignedHeader;
 use acumen_protocol::merkle::MerkleTree;
 use acumen_protocol::{Hash, Height};
 use tonic::Status;
 
-use super::convert::signed_header;
-use super::{failed, stored};
+use super::{failed, no_block, stored};
 use crate::executor::Executor;
 
 /// Most headers in one answer.
 const MAX_HEADERS: u64 = 256;
-
-/// Transactions and events of the blocks that are read for headers: about three full blocks. An answer ends there, since a
-/// header is stored with its block and a short question must not make a node read hundreds of megabytes.
-const MAX_READ: usize = 16_384;
 
 /// Most events in one answer.
 const MAX_EVENTS: usize = 1_024;
@@ -40,16 +36,16 @@ pub(super) fn headers(
         return Ok(wire::GetHeadersResponse { headers: headers.into_iter().map(Into::into).collect() });
     }
     let heights = (0..limit).map_while(|index| from.checked_add(index.checked_mul(step)?));
-    let (mut headers, mut read) = (Vec::new(), 0_usize);
-    for height in heights.take_while(|height| *height <= tip) {
-        let block = stored(executor, Height::new(height))?;
-        read = read.saturating_add(block.block.transactions.len()).saturating_add(block.events.len());
-        headers.push(signed_header(&block).into());
-        if read > MAX_READ {
-            break;
-        }
-    }
+    let heights = heights.take_while(|height| *height <= tip).map(Height::new);
+    let headers =
+        heights.map(|height| Ok(header(executor, height)?.into())).collect::<Result<_, Status>>()?;
     Ok(wire::GetHeadersResponse { headers })
+}
+
+/// The signed header at `height`.
+pub(super) fn header(executor: &Executor, height: Height) -> Result<SignedHeader, Status> {
+    let found = executor.store().header(height).map_err(|error| failed(&error))?;
+    found.ok_or_else(|| no_block(executor, height))
 }
 
 /// Sets that were looked for, by their hash: a set that has not changed for long is far back, and is looked for once.
@@ -133,7 +129,7 @@ pub(super) fn events(
         Some(wire::ProvenEvent { event_scale: event.clone(), proof: Some(proof.into()) })
     });
     let events = proven.collect();
-    Ok(wire::GetEventsResponse { header: Some(signed_header(&block).into()), events })
+    Ok(wire::GetEventsResponse { header: Some(block.signed_header().into()), events })
 }
 
 /// First place and number of a transaction's events: its own come before the one that closes it.

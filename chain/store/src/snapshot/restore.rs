@@ -21,12 +21,13 @@ use redb::{
 };
 
 use super::piece::{Piece, PieceError, Prefix};
-use crate::blocks::StoredBlock;
-use crate::checkpoints::CHECKPOINTS;
+use crate::blocks::{StoredBlock, put_block};
 use crate::error::StoreError;
 use crate::store::{FILE, Options, Store};
 use crate::sum::Sum;
-use crate::tables::{BLOCKS, FIRST_KEPT, HISTORY, KEYS, META, NODES, Row, TRANSACTIONS, VALUES, history_key};
+use crate::tables::{
+    FIRST_KEPT, HEADERS, HISTORY, KEYS, LAYOUT, LAYOUT_VERSION, META, NODES, Row, VALUES, history_key,
+};
 use crate::tree::TreeTables;
 
 /// The database's file while it is being filled.
@@ -71,7 +72,7 @@ impl Restore {
         !dir.join(FILE).exists()
     }
 
-    /// The unfinished one in `dir`, if there is one.
+    /// The unfinished one in `dir`, if there is one that this program has begun, not one of another layout.
     pub fn resume(dir: &Path, options: Options) -> Result<Option<Self>, StoreError> {
         let path = dir.join(PARTIAL);
         if !path.exists() {
@@ -199,9 +200,9 @@ impl Restore {
         self.write(|write| {
             place_root(write, self.target.block.header.height)?;
             Sum::afresh(write)?.end(write)?;
-            place_block(write, &first)?;
-            place_block(write, &self.target)?;
-            let mut headers = write.open_table(CHECKPOINTS)?;
+            put_block(write, &first)?;
+            put_block(write, &self.target)?;
+            let mut headers = write.open_table(HEADERS)?;
             for change in changes {
                 headers.insert(change.header.height.get(), change.encode().as_slice())?;
             }
@@ -244,11 +245,15 @@ fn open(path: &Path, options: Options) -> Result<Database, StoreError> {
     builder.create(path).map_err(|error| StoreError::database(path, error))
 }
 
-/// `None` if the process ended before the first write.
+/// `None` if the process ended before the first write, or the layout is another.
 fn read_target(db: &Database, path: &Path) -> Result<Option<StoredBlock>, StoreError> {
     let failed = |error: redb::Error| StoreError::database(path, error);
     let read = db.begin_read().map_err(|error| failed(error.into()))?;
     let meta = read.open_table(META).map_err(|error| failed(error.into()))?;
+    let layout = meta.get(LAYOUT).map_err(|error| failed(error.into()))?;
+    if layout.is_none_or(|layout| layout.value() != LAYOUT_VERSION.encode()) {
+        return Ok(None);
+    }
     let found = meta.get(TARGET).map_err(|error| failed(error.into()))?;
     found.map(|bytes| decode_all("target", bytes.value()).map_err(StoreError::decode(path))).transpose()
 }
@@ -282,16 +287,6 @@ fn place_root(write: &WriteTransaction, height: Height) -> Result<(), redb::Erro
     // An empty state has the empty root.
     let root = root.map_or_else(|| borsh::to_vec(&Node::Null), Ok)?;
     nodes.insert(to.as_slice(), root.as_slice())?;
-    Ok(())
-}
-
-fn place_block(write: &WriteTransaction, block: &StoredBlock) -> Result<(), redb::Error> {
-    let height = block.block.header.height.get();
-    write.open_table(BLOCKS)?.insert(height, block.encode().as_slice())?;
-    let mut transactions = write.open_table(TRANSACTIONS)?;
-    for transaction in &block.block.transactions {
-        transactions.insert(transaction.id().0.as_slice(), height)?;
-    }
     Ok(())
 }
 
