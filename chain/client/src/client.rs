@@ -1,5 +1,6 @@
 //! Connecting: which node, and where trust begins.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +8,7 @@ use acumen_chain_ledger::Genesis;
 use acumen_proto::chain::{SignedHeader, validator_set};
 use acumen_proto::chain_v1 as wire;
 use acumen_protocol::codec::decode_all;
-use acumen_protocol::{AccountId, Hash, Header};
+use acumen_protocol::{AccountId, Certificate, Hash, Header, Height};
 
 use crate::error::Blame;
 use crate::light::{Checkpoint, LightClient};
@@ -19,8 +20,10 @@ use crate::{ClientError, Status, VerifiedAt};
 pub struct Trust {
     /// The chain: a node of another genesis is refused. Without it the first node's genesis is believed.
     pub genesis: Option<Hash>,
-    /// A block to begin from instead of genesis. It must be younger than the unbonding time, and whoever gave it must be
-    /// trusted as much as a genesis document.
+    /// A block to begin from instead of genesis. It must be younger than the unbonding time
+    /// ([`ChainClient::old_checkpoint`] tells), and whoever gave it must be trusted as much as a genesis document. Without
+    /// one, on a chain older than that time, validators of long ago can show a history of their own: LC-1 in
+    /// docs/spec/light-client.md.
     pub checkpoint: Option<Checkpoint>,
 }
 
@@ -29,7 +32,7 @@ pub struct Trust {
 pub struct ChainClient {
     pub(crate) shared: Arc<Shared>,
     /// The block whose state is read; `None` for the newest.
-    pub(crate) pinned: Option<acumen_protocol::Height>,
+    pub(crate) pinned: Option<Height>,
 }
 
 #[derive(Debug)]
@@ -65,7 +68,7 @@ impl ChainClient {
     /// The same client reading the state after the block at `height`, as long as a node keeps it. For reads: what is
     /// submitted through it would take its nonce from then.
     #[must_use]
-    pub fn at(&self, height: acumen_protocol::Height) -> Self {
+    pub fn at(&self, height: Height) -> Self {
         Self { pinned: Some(height), ..self.clone() }
     }
 
@@ -89,7 +92,7 @@ impl ChainClient {
 
     /// Where trust began: genesis, or the checkpoint's height.
     #[must_use]
-    pub fn anchor(&self) -> acumen_protocol::Height {
+    pub fn anchor(&self) -> Height {
         self.shared.anchor.anchor()
     }
 
@@ -113,7 +116,7 @@ impl ChainClient {
             return Err(ClientError::WrongChain { node: url, expected: self.genesis_hash(), found });
         }
         let signed = match fetch_header(&mut node, answer.height).await {
-            Err(ClientError::NotFound { .. }) => {
+            Err(error) if error.is_denial() => {
                 return Err(ClientError::lying(&url, "it has no header at its own tip"));
             }
             result => result?,
@@ -126,12 +129,13 @@ impl ChainClient {
             tip,
             node: url,
             version: answer.version,
+            first_block: (answer.first_block > 0).then(|| Height::new(answer.first_block)),
         })
     }
 
     /// A header at a given height, verified: by the certificate of the set that decided it, or, before the checkpoint
     /// with which trust began, by the chain of parents.
-    pub async fn header(&self, height: acumen_protocol::Height) -> Result<Header, ClientError> {
+    pub async fn header(&self, height: Height) -> Result<Header, ClientError> {
         let attempt = |mut node: Node| async move {
             let signed = fetch_header(&mut node, height.get()).await?;
             self.follow(&mut node, &signed).await?;
@@ -160,19 +164,40 @@ async fn begin(mut node: Node, trust: &Trust) -> Result<(Genesis, LightClient), 
     let answer = node.grpc.get_validators(request).await;
     let answer = answer.map_err(|status| ClientError::from_status(&node.url, &status))?.into_inner();
     let set = validator_set(&answer.validators_scale).blame(&node.url)?;
-    let light = LightClient::from_checkpoint(light.genesis(), checkpoint, signed.header, set);
+    let light = light.at_checkpoint(checkpoint, signed.header, set);
     Ok((genesis, light.blame(&node.url)?))
 }
 
-/// Exactly the header at `height`, as the node gives it.
+/// Exactly the header at `height`, as the node gives it. A node that began with a state gives the next one that it has
+/// instead, which is no lie.
 pub(crate) async fn fetch_header(node: &mut Node, height: u64) -> Result<SignedHeader, ClientError> {
     let request = wire::GetHeadersRequest { from: height, limit: 1, step: 1 };
     let found = fetch_headers(node, request).await?.into_iter().next();
-    let signed = found.ok_or_else(|| ClientError::NotFound { what: format!("block {height}") })?;
-    if signed.header.height.get() != height {
-        return Err(ClientError::lying(&node.url, format!("asked for header {height}, got another")));
+    let missing = || ClientError::Missing { node: node.url.clone(), what: format!("the header of block {height}") };
+    let signed = found.ok_or_else(missing)?;
+    match signed.header.height.get().cmp(&height) {
+        Ordering::Equal => Ok(signed),
+        Ordering::Greater if is_whole(&signed) => Err(not_kept(&node.url, height, signed.header.height)),
+        _ => Err(ClientError::lying(&node.url, format!("asked for header {height}, got another"))),
     }
-    Ok(signed)
+}
+
+/// True if the certificate is one of this header, good or not.
+fn is_whole(signed: &SignedHeader) -> bool {
+    let header = &signed.header;
+    let of_it = |certificate: &Certificate| {
+        (certificate.height, certificate.block) == (header.height, header.id())
+    };
+    signed.certificate.as_ref().is_some_and(of_it)
+}
+
+/// The node has not the header at `wanted`, but a later one.
+pub(crate) fn not_kept(node: &str, wanted: u64, found: Height) -> ClientError {
+    let reason = format!(
+        "it does not keep the header of block {wanted}, the next one that it has is of block {found}; ask a node that \
+         has kept all, or begin with a newer checkpoint"
+    );
+    ClientError::NotKept { node: node.to_owned(), reason }
 }
 
 pub(crate) async fn fetch_headers(

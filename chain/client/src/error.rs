@@ -106,11 +106,33 @@ pub enum ClientError {
         /// One line for each.
         failures: Vec<String>,
     },
-    /// There is no such thing on the chain.
+    /// There is no such thing in the chain's state: this is proven.
     #[error("{what} is not on the chain")]
     NotFound {
         /// The thing.
         what: String,
+    },
+    /// The node says that it does not have it, which proves nothing: another one may.
+    #[error("chain node {node} does not have {what}")]
+    Missing {
+        /// Its address.
+        node: String,
+        /// The thing, in the node's words.
+        what: String,
+    },
+    /// The node cannot answer for this height: it has pruned the state, or began with a later one.
+    #[error("chain node {node} cannot answer: {reason}")]
+    NotKept {
+        /// Its address.
+        node: String,
+        /// What it keeps.
+        reason: String,
+    },
+    /// No node has it, which proves nothing about the chain.
+    #[error("no node that was asked has it: {}", .denials.join("; "))]
+    NobodyHas {
+        /// One line for each node.
+        denials: Vec<String>,
     },
     /// The transaction was refused before it was queued.
     #[error("the transaction was refused: {0}")]
@@ -153,7 +175,26 @@ impl ClientError {
                 | Self::Stale { .. }
                 | Self::WrongChain { .. }
                 | Self::NoNode { .. }
+                | Self::Missing { .. }
+                | Self::NotKept { .. }
         )
+    }
+
+    /// True if nodes have said that they do not have it: an answer without a proof.
+    #[must_use]
+    pub const fn is_denial(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::NotKept { .. } | Self::NobodyHas { .. })
+    }
+
+    /// Why none of the nodes did it.
+    pub(crate) fn of_all(mut failures: Vec<Self>) -> Self {
+        let lines = |failures: &[Self]| failures.iter().map(ToString::to_string).collect();
+        match failures.as_slice() {
+            [] => Self::NoNodes,
+            [_] => failures.remove(0),
+            all if all.iter().all(Self::is_denial) => Self::NobodyHas { denials: lines(all) },
+            all => Self::AllFailed { failures: lines(all) },
+        }
     }
 
     pub(crate) fn lying(node: &str, reason: impl ToString) -> Self {
@@ -170,9 +211,10 @@ impl ClientError {
                 Some(rejection) => Self::Rejected(rejection),
                 None => Self::Refused { node, reason },
             },
-            Code::NotFound => Self::NotFound { what: reason },
+            Code::NotFound => Self::Missing { node, what: reason },
+            Code::OutOfRange => Self::NotKept { node, reason },
             Code::ResourceExhausted => Self::Busy { node, reason },
-            Code::InvalidArgument | Code::OutOfRange => Self::Refused { node, reason },
+            Code::InvalidArgument => Self::Refused { node, reason },
             Code::Unimplemented => Self::NoNode { node },
             code => Self::Unreachable { node, reason: format!("{code:?}: {reason}") },
         }

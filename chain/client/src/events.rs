@@ -18,13 +18,19 @@ impl ChainClient {
     /// The events of a transaction, the last of which says whether it was applied. Each is proven to be of its block.
     pub async fn transaction_events(&self, id: Hash) -> Result<Verified<Vec<Event>>, ClientError> {
         let request = wire::GetEventsRequest { transaction: id.0.to_vec(), ..Default::default() };
-        let found = self.shared.nodes.ask(|node| self.events_from(node, request.clone(), None)).await?;
-        match found.value.last() {
-            Some(Event::Applied { id: last, .. } | Event::Failed { id: last, .. }) if *last == id => {
-                Ok(found)
+        let request = &request;
+        let attempt = |node: Node| async move {
+            let url = node.url.clone();
+            let found = self.events_from(node, request.clone(), None).await?;
+            match found.value.last() {
+                Some(Event::Applied { id: last, .. } | Event::Failed { id: last, .. }) if *last == id => {
+                    Ok(found)
+                }
+                Some(_) => Err(ClientError::lying(&url, format!("these are not the events of transaction {id}"))),
+                None => Err(ClientError::Missing { node: url, what: format!("the events of transaction {id}") }),
             }
-            _ => Err(ClientError::NotFound { what: format!("an event of transaction {id}") }),
-        }
+        };
+        self.shared.nodes.ask(attempt).await
     }
 
     /// Up to 1,024 events of the block at `height`, from place `from` on. Each is proven to be of the block; that none was

@@ -4,7 +4,7 @@ use acumen_proto::chain::SignedHeader;
 use acumen_proto::chain_v1 as wire;
 use acumen_protocol::{Hash, Header, Height};
 
-use crate::client::{fetch_header, fetch_headers};
+use crate::client::{fetch_header, fetch_headers, not_kept};
 use crate::error::Blame;
 use crate::light::{LightClient, LightError, verify_parent};
 use crate::nodes::Node;
@@ -46,7 +46,9 @@ impl ChainClient {
         }
     }
 
-    /// Takes `light` along the last blocks of the epochs that end before `target`: nowhere else does the set change.
+    /// Takes `light` along the last blocks of the epochs that end before `target`: nowhere else does the set change. A
+    /// node that began with a state answers with what it has from a height on, whatever the step; what is not the end of
+    /// an epoch is not needed.
     async fn epochs(
         &self,
         node: &mut Node,
@@ -63,16 +65,21 @@ impl ChainClient {
             if headers.is_empty() {
                 return Err(ClientError::lying(&node.url, format!("it has no header {next} below its tip")));
             }
+            let mut last = next.saturating_sub(1);
             for signed in &headers {
-                if signed.header.height.get() != next {
-                    let found = signed.header.height;
-                    return Err(ClientError::lying(
-                        &node.url,
-                        format!("asked for header {next}, got {found}"),
-                    ));
+                let found = signed.header.height;
+                if found.get() <= last {
+                    let reason = format!("asked for headers after {last}, got {found}");
+                    return Err(ClientError::lying(&node.url, reason));
                 }
-                light.advance(signed).blame(&node.url)?;
-                next = next.saturating_add(tempo);
+                last = found.get();
+                if last > next {
+                    return Err(not_kept(&node.url, next, found));
+                }
+                if last == next {
+                    light.advance(signed).blame(&node.url)?;
+                    next = next.saturating_add(tempo);
+                }
             }
         }
         Ok(())
@@ -120,7 +127,13 @@ impl ChainClient {
             if found.is_empty() || found.len() as u64 > left {
                 return Err(ClientError::lying(&node.url, format!("headers from {from} on are missing")));
             }
-            headers.extend(found.into_iter().map(|signed| signed.header));
+            for (wanted, signed) in (from..).zip(found) {
+                let header = signed.header;
+                if header.height.get() > wanted {
+                    return Err(not_kept(&node.url, wanted, header.height));
+                }
+                headers.push(header);
+            }
         }
         Ok(headers)
     }

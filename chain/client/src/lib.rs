@@ -9,6 +9,8 @@
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "grpc")]
+mod checkpoint_age;
+#[cfg(feature = "grpc")]
 mod client;
 #[cfg(feature = "grpc")]
 mod dry_run;
@@ -38,6 +40,8 @@ mod types;
 mod witness;
 
 pub use acumen_chain_ledger as ledger;
+#[cfg(feature = "grpc")]
+pub use checkpoint_age::OldCheckpoint;
 #[cfg(feature = "grpc")]
 pub use client::{ChainClient, Trust};
 #[cfg(feature = "grpc")]

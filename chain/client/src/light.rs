@@ -2,9 +2,10 @@
 //! no clock, no async; with `default-features = false` the crate is this alone.
 //!
 //! Trust begins with a genesis document or a checkpoint and moves only forward: [`LightClient::advance`] accepts a header
-//! if the set that is trusted for its height signed it. Heights may be skipped while the set stays the same, because
-//! then the header names the trusted set itself; the set changes with the last block of an epoch only, so one header of
-//! each epoch is enough. Everything kept is bounded: [`MAX_SETS`] sets, [`MAX_SEEN`] certificates.
+//! if the set that decides its height signed it. The set changes with the last block of an epoch only, so the header of
+//! that block says who decides the whole next epoch, and one header of each epoch is enough. None of these may be left
+//! out: a set that has decided once may sign anything for later epochs, in which it has nothing to lose. Everything kept
+//! is bounded: [`MAX_SETS`] sets, [`MAX_SEEN`] certificates.
 //!
 //! ```
 //! use acumen_chain_client::ledger::{Genesis, StateKey};
@@ -56,6 +57,8 @@ pub const MAX_SEEN: usize = 256;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LightClient {
     genesis: Hash,
+    /// Blocks of an epoch, fixed by genesis; at least 1.
+    tempo: u64,
     anchor: Height,
     tip: Header,
     tip_id: Hash,
@@ -81,14 +84,15 @@ impl LightClient {
     pub fn from_genesis(genesis: &Genesis) -> Result<Self, GenesisError> {
         let tip = genesis.header()?;
         let sets = Sets::new(Height::ZERO, genesis.validator_set()?);
-        Ok(Self::begin(tip.id(), tip, sets))
+        let tempo = genesis.params.tempo_blocks.max(1);
+        Ok(Self::begin(tip.id(), tempo, tip, sets))
     }
 
-    /// Trusts a header: `genesis` is the chain's genesis hash and `set` the one that decides after the header. Whoever
+    /// Trusts a header of the same chain instead of its genesis: `set` is the one that decides after the header. Whoever
     /// gave the checkpoint must be trusted, and it must be younger than the unbonding time: older validators may have
     /// taken their stake away and lose nothing by signing another history.
-    pub fn from_checkpoint(
-        genesis: Hash,
+    pub fn at_checkpoint(
+        &self,
         checkpoint: &Checkpoint,
         header: Header,
         set: ValidatorSet,
@@ -101,12 +105,12 @@ impl LightClient {
         if set.hash() != header.next_validators_hash {
             return Err(LightError::NextSet { height });
         }
-        Ok(Self::begin(genesis, header, Sets::new(height, set)))
+        Ok(Self::begin(self.genesis, self.tempo, header, Sets::new(height, set)))
     }
 
-    fn begin(genesis: Hash, tip: Header, sets: Sets) -> Self {
+    fn begin(genesis: Hash, tempo: u64, tip: Header, sets: Sets) -> Self {
         let (tip_id, anchor) = (tip.id(), tip.height);
-        Self { genesis, anchor, tip, tip_id, sets, seen: BTreeMap::new() }
+        Self { genesis, tempo, anchor, tip, tip_id, sets, seen: BTreeMap::new() }
     }
 
     /// The genesis hash.
@@ -125,6 +129,14 @@ impl LightClient {
     #[must_use]
     pub const fn height(&self) -> Height {
         self.tip.height
+    }
+
+    /// The newest height that can be verified now: the end of the epoch that follows on what is known. Its header leads
+    /// on.
+    #[must_use]
+    pub const fn horizon(&self) -> Height {
+        let tip = self.tip.height.get();
+        Height::new(tip.saturating_sub(tip % self.tempo).saturating_add(self.tempo))
     }
 
     /// Newest verified header.
@@ -171,8 +183,10 @@ impl LightClient {
         }
     }
 
-    /// Verifies a header without moving the tip. Returns its id. A header before the anchor, or of a time whose set is
-    /// no longer kept, is [`LightError::UnknownSet`]; two certified blocks at one height are [`LightError::Fork`].
+    /// Verifies a header without moving the tip. Returns its id. A header before the anchor, beyond the [horizon], or of a
+    /// time whose set is no longer kept, is [`LightError::UnknownSet`], whatever set it names; two certified blocks at one height are [`LightError::Fork`].
+    ///
+    /// [horizon]: Self::horizon
     pub fn verify(&self, signed: &SignedHeader) -> Result<Hash, LightError> {
         let header = &signed.header;
         let (id, height) = (header.id(), header.height);
@@ -185,7 +199,8 @@ impl LightClient {
             let (height, found) = (certificate.height, certificate.block);
             return Err(LightError::OtherBlock { height, found, expected: id });
         }
-        let set = self.sets.at(height).filter(|set| set.hash() == header.validators_hash);
+        let set = (height <= self.horizon()).then(|| self.sets.at(height)).flatten();
+        let set = set.filter(|set| set.hash() == header.validators_hash);
         let Some(set) = set else {
             let (found, trusted) = (header.validators_hash, self.sets.newest().hash());
             return Err(LightError::UnknownSet { height, found, trusted });

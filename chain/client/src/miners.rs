@@ -80,10 +80,5 @@ impl ChainClient {
 
 /// Why none of the nodes did it.
 fn failure<T>(answers: Vec<Result<T, ClientError>>) -> ClientError {
-    let mut failures: Vec<ClientError> = answers.into_iter().filter_map(Result::err).collect();
-    match failures.len() {
-        0 => ClientError::NoNodes,
-        1 => failures.remove(0),
-        _ => ClientError::AllFailed { failures: failures.iter().map(ToString::to_string).collect() },
-    }
+    ClientError::of_all(answers.into_iter().filter_map(Result::err).collect())
 }

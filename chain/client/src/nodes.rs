@@ -52,8 +52,29 @@ impl Nodes {
         self.nodes.iter().cloned()
     }
 
+    /// Another node is asked first from now on, if there is one.
+    pub(crate) fn pass_over(&self, url: &str) {
+        let Some(index) = self.nodes.iter().position(|node| node.url == url) else { return };
+        let next = index.saturating_add(1);
+        self.preferred.store(if next < self.nodes.len() { next } else { 0 }, Ordering::Relaxed);
+    }
+
+    /// How many there are.
+    pub(crate) const fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// Asks node after node until one gives a usable answer, or a refusal that another would repeat.
-    pub(crate) async fn ask<T, F, Fut>(&self, mut attempt: F) -> Result<T, ClientError>
+    pub(crate) async fn ask<T, F, Fut>(&self, attempt: F) -> Result<T, ClientError>
+    where
+        F: FnMut(Node) -> Fut,
+        Fut: Future<Output = Result<T, ClientError>>,
+    {
+        self.ask_each(attempt).await.map_err(ClientError::of_all)
+    }
+
+    /// The same; if it fails, what each node said.
+    pub(crate) async fn ask_each<T, F, Fut>(&self, mut attempt: F) -> Result<T, Vec<ClientError>>
     where
         F: FnMut(Node) -> Fut,
         Fut: Future<Output = Result<T, ClientError>>,
@@ -71,13 +92,10 @@ impl Nodes {
                     tracing::debug!(%error, "trying the next chain node");
                     failures.push(error);
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(vec![error]),
             }
         }
-        match failures.as_slice() {
-            [only] => Err(only.clone()),
-            _ => Err(ClientError::AllFailed { failures: failures.iter().map(ToString::to_string).collect() }),
-        }
+        Err(failures)
     }
 }
 

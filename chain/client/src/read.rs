@@ -171,16 +171,22 @@ impl ChainClient {
 
     /// One block with its transactions and events.
     pub async fn block(&self, height: Height) -> Result<VerifiedBlock, ClientError> {
-        let attempt = |mut node: Node| async move {
-            let answer = node.grpc.get_block(wire::GetBlockRequest { height: height.get() }).await;
-            let answer = answer.map_err(|status| ClientError::from_status(&node.url, &status))?.into_inner();
-            let block = FinalizedBlock::try_from(answer).blame(&node.url)?;
-            if block.signed.header.height != height {
-                return Err(ClientError::lying(&node.url, format!("asked for block {height}, got another")));
-            }
-            self.verify_block(&mut node, block).await
-        };
-        self.shared.nodes.ask(attempt).await
+        self.shared.nodes.ask(|mut node| async move { self.block_of(&mut node, height).await }).await
+    }
+
+    /// The block at `height` as one node has it, verified.
+    pub(crate) async fn block_of(
+        &self,
+        node: &mut Node,
+        height: Height,
+    ) -> Result<VerifiedBlock, ClientError> {
+        let answer = node.grpc.get_block(wire::GetBlockRequest { height: height.get() }).await;
+        let answer = answer.map_err(|status| ClientError::from_status(&node.url, &status))?.into_inner();
+        let block = FinalizedBlock::try_from(answer).blame(&node.url)?;
+        if block.signed.header.height != height {
+            return Err(ClientError::lying(&node.url, format!("asked for block {height}, got another")));
+        }
+        self.verify_block(node, block).await
     }
 
     pub(crate) async fn verify_block(

@@ -30,7 +30,9 @@ impl ChainClient {
             let mut next = from;
             let mut parent = None;
             let mut wait = WAITS.0;
-            loop {
+            // Nodes that do not have the next block, one after the other.
+            let mut denials = 0;
+            'open: loop {
                 match client.open(next).await {
                     Err(error) => yield Err(error),
                     Ok((mut node, mut blocks)) => {
@@ -40,9 +42,18 @@ impl ChainClient {
                                     next = block.header.height.next();
                                     parent = Some(block.id);
                                     wait = WAITS.0;
+                                    denials = 0;
                                     yield Ok(block);
                                 }
                                 Err(error) => {
+                                    if error.try_another() {
+                                        client.shared.nodes.pass_over(&node.url);
+                                    }
+                                    denials += usize::from(error.is_denial());
+                                    if error.is_denial() && denials < client.shared.nodes.count() {
+                                        continue 'open;
+                                    }
+                                    denials = 0;
                                     yield Err(error);
                                     break;
                                 }

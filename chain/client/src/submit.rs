@@ -77,11 +77,8 @@ impl ChainClient {
     /// chain takes: set a timeout around it.
     pub async fn wait_included(&self, tx: &TxId) -> Result<Included, ClientError> {
         let mut blocks = self.subscribe(None);
-        if let Some(height) = self.included_at(tx.id).await? {
-            let block = self.block(height).await?;
-            return outcome(&block, tx.id).unwrap_or_else(|| {
-                Err(ClientError::NotFound { what: format!("transaction {} in block {height}", tx.id) })
-            });
+        if let Some(block) = self.block_with(tx.id).await? {
+            return outcome_in(&block, tx.id);
         }
         let mut checked = false;
         while let Some(block) = blocks.next().await {
@@ -92,11 +89,8 @@ impl ChainClient {
             // Between the question above and the stream's first block the transaction may have been included.
             if !checked {
                 checked = true;
-                if let Some(height) = self.included_at(tx.id).await? {
-                    let block = self.block(height).await?;
-                    if let Some(outcome) = outcome(&block, tx.id) {
-                        return outcome;
-                    }
+                if let Some(block) = self.block_with(tx.id).await? {
+                    return outcome_in(&block, tx.id);
                 }
             }
             if block.header.height >= tx.valid_until {
@@ -112,14 +106,27 @@ impl ChainClient {
         self.wait_included(&tx).await
     }
 
-    async fn included_at(&self, id: Hash) -> Result<Option<Height>, ClientError> {
+    /// The block that holds the transaction, if a node has it. That it is in none is the word of those who answered: each
+    /// is asked.
+    async fn block_with(&self, id: Hash) -> Result<Option<VerifiedBlock>, ClientError> {
         let attempt = |mut node: Node| async move {
             let answer = node.grpc.get_transaction(wire::GetTransactionRequest { id: id.0.to_vec() }).await;
             let answer = answer.map_err(|status| ClientError::from_status(&node.url, &status))?.into_inner();
-            let included = answer.state() == wire::get_transaction_response::State::Included;
-            Ok(included.then(|| Height::new(answer.height)))
+            if answer.state() != wire::get_transaction_response::State::Included {
+                return Err(ClientError::Missing { node: node.url, what: format!("a block with transaction {id}") });
+            }
+            let block = self.block_of(&mut node, Height::new(answer.height)).await?;
+            if outcome(&block, id).is_none() {
+                let reason = format!("transaction {id} is not in block {}", answer.height);
+                return Err(ClientError::lying(&node.url, reason));
+            }
+            Ok(block)
         };
-        self.shared.nodes.ask(attempt).await
+        match self.shared.nodes.ask_each(attempt).await {
+            Ok(block) => Ok(Some(block)),
+            Err(failures) if failures.iter().any(ClientError::is_denial) => Ok(None),
+            Err(failures) => Err(ClientError::of_all(failures)),
+        }
     }
 
     async fn lookup(
@@ -135,6 +142,12 @@ impl ChainClient {
         let mut senders = self.shared.senders.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(senders.entry(sender).or_default())
     }
+}
+
+/// The same of the block that was found with it.
+fn outcome_in(block: &VerifiedBlock, id: Hash) -> Result<Included, ClientError> {
+    let what = || format!("transaction {id} in block {}", block.header.height);
+    outcome(block, id).unwrap_or_else(|| Err(ClientError::NotFound { what: what() }))
 }
 
 /// What the block's events say about the transaction, if it stands there.

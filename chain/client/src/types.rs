@@ -51,6 +51,8 @@ pub struct Status {
     pub node: String,
     /// Version of its software, as it says.
     pub version: String,
+    /// The first height after genesis whose block it keeps, as it says; nodes of older versions do not.
+    pub first_block: Option<Height>,
 }
 
 /// Issuance and balances as a node has added them up. **Not verified**: a sum over the whole state has no proof. The

@@ -59,6 +59,33 @@ fn lc2_a_set_of_another_time_proves_nothing() {
     );
 }
 
+/// What a key signs for a height that it does not decide costs nothing (L-60): a header of it proves nothing, even while
+/// the header names the very set that is the newest one known.
+#[test]
+fn lc2_a_set_proves_nothing_beyond_its_term() {
+    let (light, headers) = chain();
+    assert_eq!(light.horizon(), height(4));
+    // Genesis' validators, who are still bonded: a history in which they were never replaced.
+    let mut forged = Headers::new(&genesis(OLD), &OLD);
+    forged.grow(24);
+    // And those who decide from block 5 to 8.
+    let mut later = Headers { chain: headers.chain[..=6].to_vec(), ..Headers::new(&genesis(OLD), &NEW) };
+    later.grow(18);
+    let checkpoint = Checkpoint { height: height(6), block: headers.header(6).header.id() };
+    let begun = light.at_checkpoint(&checkpoint, headers.header(6).header.clone(), set(NEW)).unwrap();
+    assert_eq!(begun.horizon(), height(8));
+    for (light, forged, end) in [(&light, &forged, 4), (&begun, &later, 8)] {
+        light.verify(forged.header(end)).unwrap();
+        for at in [end + 1, end + 4, end + 5, 22, 24] {
+            let mut client = light.clone();
+            let refused = client.advance(forged.header(at)).unwrap_err();
+            assert!(matches!(refused, LightError::UnknownSet { .. }), "{at}: {refused}");
+            assert_eq!(light.verify(forged.header(at)), Err(refused));
+            assert_eq!(&client, light, "{at}");
+        }
+    }
+}
+
 /// The header names the set that decides it, as it must to be looked at; the signatures are others'.
 #[test]
 fn lc2_lc4_the_right_set_named_and_the_wrong_one_signed() {
@@ -96,21 +123,22 @@ fn lc2_lc4_the_right_set_named_and_the_wrong_one_signed() {
     assert!(certificate(&elsewhere, &good.header, 0, &NEW).verify(&elsewhere, &set(NEW)).is_ok());
     assert!(matches!(refusal(&signed_by(&elsewhere, &NEW)), CertificateError::BadSignature { .. }));
     // Another chain's header under this one's height, certified by its own set.
-    let strangers = LightClient::from_genesis(&other).unwrap();
+    let mut strangers = LightClient::from_genesis(&other).unwrap();
     let mut foreign = Headers::new(&other, &NEW);
     foreign.grow(5);
     assert!(matches!(light.advance(foreign.header(5)), Err(LightError::Certificate(_))));
+    strangers.advance(foreign.header(4)).unwrap();
     assert!(strangers.verify(foreign.header(5)).is_ok(), "on its own chain it is good");
 }
 
 #[test]
 fn lc3_a_checkpoint_begins_where_it_says() {
-    let (_, headers) = chain();
+    let (light, headers) = chain();
     let at = headers.header(6);
     let checkpoint = Checkpoint { height: height(6), block: at.header.id() };
     let begin = |header: &SignedHeader, tags: &[u8]| {
         let set = set(tags.iter().copied());
-        LightClient::from_checkpoint(headers.genesis, &checkpoint, header.header.clone(), set)
+        light.at_checkpoint(&checkpoint, header.header.clone(), set)
     };
     let mut light = begin(at, &NEW).unwrap();
     light.advance(headers.header(8)).unwrap();

@@ -27,9 +27,10 @@ pub enum LightError {
         /// The block expected.
         expected: Hash,
     },
-    /// Decided by a set that is not trusted (yet): follow the headers in between.
+    /// Decided by a set that is not trusted (yet): follow the headers that end the epochs in between.
     #[error(
-        "height {height} names validator set {found}, which is not trusted there (the newest is {trusted})"
+        "height {height} names validator set {found}, which is not known to decide there: the newest known one is \
+         {trusted}, and the last headers of the epochs in between come first"
     )]
     UnknownSet {
         /// The header's height.
