@@ -16,6 +16,7 @@ pub trait Element: Copy + Send + Sync + Default + 'static + sealed::Sealed {
 /// Loops that are compiled here for both types, where they are optimised as one unit, and not where they are used.
 pub(crate) mod sealed {
     use crate::attention::{self, Heads};
+    use crate::shared::Shared;
     use crate::{matrix, rows};
 
     macro_rules! loops {
@@ -39,7 +40,7 @@ pub(crate) mod sealed {
         norm(x: &[Self], weight: &[Self], epsilon: f32, y: &mut [Self]) = rows::norm_rows;
         gate(both: &[Self], width: usize, y: &mut [Self]) = rows::gate_rows;
         turn(heads: &mut [Self], cos: &[f32], sin: &[f32]) = rows::turn;
-        write(sums: &[f32], bias: &[f32], y: &mut [Self], add: bool) = matrix::write;
+        write(sums: &[[f32; matrix::BLOCK]], bias: &[f32], y: Shared<'_, Self>, place: matrix::Place, add: bool) = matrix::write;
     }
 }
 

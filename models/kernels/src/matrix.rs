@@ -29,7 +29,7 @@ use crate::shared::Shared;
 use crate::threads::parallel;
 
 /// Outputs in a block.
-const BLOCK: usize = 32;
+pub(crate) const BLOCK: usize = 32;
 /// Bytes of activations that stay in a core's cache while the blocks pass by.
 const RESIDENT: usize = 1 << 20;
 /// Most rows that are computed at once, whatever the arithmetic.
@@ -254,21 +254,30 @@ impl<X: Element, Y: Element> Work<'_, X, Y> {
 
     /// Adds what is to be added to the sums of rows from `first` on and writes them.
     #[inline(always)]
-    fn finish(&self, sums: &Sums, first: usize, rows: usize, block: usize) {
+    fn finish(&self, sums: &[[f32; BLOCK]], first: usize, block: usize) {
         let outputs = self.matrix.outputs;
         let from = block * BLOCK;
-        let count = BLOCK.min(outputs - from);
         let bias = self.matrix.bias.get(from..from + BLOCK).unwrap_or(&[]);
-        for (row, sums) in sums.0[..rows].iter().enumerate() {
-            // SAFETY: the outputs of a block are one thread's.
-            let y = unsafe { self.y.part((first + row) * outputs + from, count) };
-            Y::write(sums, bias, y, self.add);
-        }
+        let place =
+            Place { first: first * outputs + from, stride: outputs, count: BLOCK.min(outputs - from) };
+        Y::write(sums, bias, self.y, place, self.add);
     }
 }
 
-on_best_vectors!(write[Y: Element](sums: &[f32], bias: &[f32], y: &mut [Y], add: bool) => {
-    write_row(sums, bias, y, add);
+/// Where the outputs of a block lie: so many from the first row's on, and the same in each row after it.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    first: usize,
+    stride: usize,
+    count: usize,
+}
+
+on_best_vectors!(write[Y: Element](sums: &[[f32; BLOCK]], bias: &[f32], y: Shared<'_, Y>, place: Place, add: bool) => {
+    for (row, sums) in sums.iter().enumerate() {
+        // SAFETY: the outputs of a block are one thread's.
+        let y = unsafe { y.part(place.first + row * place.stride, place.count) };
+        write_row(sums, bias, y, add);
+    }
 });
 
 /// One row of a block: whole blocks without a check in the loop.

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 /// See the module. Whoever writes promises that nobody else has the same place.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Shared<'a, T> {
+pub struct Shared<'a, T> {
     start: *mut T,
     length: usize,
     slice: PhantomData<&'a mut [T]>,
@@ -30,5 +30,11 @@ impl<'a, T> Shared<'a, T> {
         assert!(from <= self.length && length <= self.length - from, "{from} + {length} of {}", self.length);
         // SAFETY: inside the slice; alone by the caller's promise.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(from), length) }
+    }
+
+    /// Where a number lies: to fetch, not to read.
+    #[inline(always)]
+    pub(crate) fn place(&self, at: usize) -> *const T {
+        self.start.wrapping_add(at)
     }
 }

@@ -79,7 +79,7 @@ pub(super) unsafe fn blocks<X: Element, Y: Element>(
                     tiles::<false>((x, x), inputs, weights, fetch, &mut sums);
                 }
             }
-            work.finish(&sums, first, (rows.end - first).min(2 * TILE), block);
+            work.finish(&sums.0[..(rows.end - first).min(2 * TILE)], first, block);
         }
     }
     // SAFETY: gives the registers back.

@@ -49,7 +49,7 @@ pub(super) unsafe fn blocks<X: Element, Y: Element>(
                     }
                 }
             }
-            work.finish(&sums, first, count, block);
+            work.finish(&sums.0[..count], first, block);
             first += count;
         }
     }
