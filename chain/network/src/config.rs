@@ -38,6 +38,10 @@ pub struct Config {
     /// Whether to relay connections for peers behind NAT, if this node can be reached.
     #[serde(default = "default_serve_relay")]
     pub serve_relay: bool,
+    /// A peer of this chain that gossips and has not said for so long that it wants transactions is disconnected: it, or
+    /// this node, believes in a connection that has ended.
+    #[serde(default = "default_silent_peer_seconds")]
+    pub silent_peer_seconds: u32,
 }
 
 /// Enough for a well-connected mesh (gossip wants 6 to 12), few enough for a small machine.
@@ -65,6 +69,11 @@ const fn default_serve_relay() -> bool {
     true
 }
 
+/// Honest peers say it with their first message. Twice what a connection takes to stand at worst.
+const fn default_silent_peer_seconds() -> u32 {
+    20
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -77,6 +86,7 @@ impl Default for Config {
             peer_bytes_per_second: default_peer_bytes_per_second(),
             private_addresses: false,
             serve_relay: default_serve_relay(),
+            silent_peer_seconds: default_silent_peer_seconds(),
         }
     }
 }
@@ -97,6 +107,9 @@ impl Config {
         }
         if self.peer_transactions_per_second == 0 || self.peer_bytes_per_second == 0 {
             return Err(NetworkError::NoRate);
+        }
+        if self.silent_peer_seconds == 0 {
+            return Err(NetworkError::NoPatience);
         }
         Ok(())
     }
@@ -134,5 +147,6 @@ mod tests {
         assert!(matches!(bare, Err(NetworkError::BootstrapWithoutId { .. })));
         assert!(matches!(with(|config| config.max_peers = 0), Err(NetworkError::NoPeers)));
         assert!(matches!(with(|config| config.peer_bytes_per_second = 0), Err(NetworkError::NoRate)));
+        assert!(matches!(with(|config| config.silent_peer_seconds = 0), Err(NetworkError::NoPatience)));
     }
 }

@@ -3,6 +3,8 @@
 
 pub mod address;
 pub mod book;
+pub mod links;
 pub mod rate;
 pub mod record;
+pub mod relays;
 pub mod reputation;

@@ -38,6 +38,9 @@ pub enum NetworkError {
     /// Rates of zero.
     #[error("`peer_transactions_per_second` and `peer_bytes_per_second` must be above zero")]
     NoRate,
+    /// No time for peers to say what they want.
+    #[error("`silent_peer_seconds` must be above zero; leave it out for the default")]
+    NoPatience,
     /// The identity file is unusable.
     #[error("{path}: {reason}")]
     Identity {

@@ -3,6 +3,7 @@
 mod behaviour;
 pub(crate) mod explain;
 mod gate;
+mod guard;
 pub(crate) mod handle;
 mod peers;
 pub(crate) mod probe;

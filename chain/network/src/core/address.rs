@@ -37,6 +37,26 @@ pub fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
     }
 }
 
+/// Does it lead through a relay?
+#[must_use]
+pub fn is_relayed(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::P2pCircuit)
+}
+
+/// The relay that it leads through: the peer before `/p2p-circuit`.
+#[must_use]
+pub fn relay_of(address: &Multiaddr) -> Option<PeerId> {
+    let mut before = None;
+    for part in address {
+        match part {
+            Protocol::P2p(peer) => before = Some(peer),
+            Protocol::P2pCircuit => return before,
+            _ => before = None,
+        }
+    }
+    None
+}
+
 /// Those who share this are counted as one: an IPv4 address, or the /64 of an IPv6 address, which one household has.
 #[must_use]
 pub fn group_of(ip: IpAddr) -> IpAddr {
@@ -80,8 +100,8 @@ const fn is_global_v4(ip: Ipv4Addr) -> bool {
         || ip.is_multicast())
 }
 
-/// Is an address from a stranger worth keeping? It must be short, over a transport that we speak, and (unless private
-/// addresses are allowed) at a global IP address or a DNS name.
+/// Is an address from a stranger worth keeping? It must be short, over a transport that we speak, lead to its end directly
+/// or through one relay that it names, and be (unless private addresses are allowed) at a global IP address or a DNS name.
 #[must_use]
 pub fn is_acceptable(address: &Multiaddr, private_allowed: bool) -> bool {
     if address.len() > MAX_ADDRESS_BYTES {
@@ -102,7 +122,18 @@ pub fn is_acceptable(address: &Multiaddr, private_allowed: bool) -> bool {
         Some(Protocol::Udp(number)) => port(number) && matches!(parts.next(), Some(Protocol::QuicV1)),
         _ => false,
     };
-    placed && carried
+    placed && carried && is_end(parts)
+}
+
+/// What follows the transport: nothing, the peer, or the relay with its circuit and perhaps the peer.
+fn is_end<'a>(parts: impl Iterator<Item = Protocol<'a>>) -> bool {
+    let rest: Vec<_> = parts.take(4).collect();
+    matches!(
+        rest.as_slice(),
+        [] | [Protocol::P2p(_)]
+            | [Protocol::P2p(_), Protocol::P2pCircuit]
+            | [Protocol::P2p(_), Protocol::P2pCircuit, Protocol::P2p(_)]
+    )
 }
 
 #[cfg(test)]
@@ -135,6 +166,8 @@ mod tests {
             "/ip4/9.9.9.9",
             "/memory/1",
             "/unix/%2Frun%2Fx",
+            "/ip4/9.9.9.9/tcp/1/ws",
+            "/ip4/9.9.9.9/tcp/1/p2p-circuit",
         ];
         for text in refused {
             assert!(!is_acceptable(&address(text), false), "{text}");
@@ -164,5 +197,13 @@ mod tests {
         let relayed = address(&format!("/ip4/9.9.9.9/tcp/1/p2p/{relay}/p2p-circuit/p2p/{peer}"));
         assert_eq!(peer_of(&relayed), Some(peer));
         assert_eq!(peer_of(&address("/ip4/9.9.9.9/tcp/1")), None);
+        assert_eq!((relay_of(&relayed), relay_of(&direct)), (Some(relay), None));
+        assert_eq!(relay_of(&without_peer(&relayed)), Some(relay));
+        assert!(is_relayed(&relayed) && !is_relayed(&direct));
+        assert!(is_acceptable(&relayed, false) && is_acceptable(&without_peer(&relayed), false));
+        let inside = address(&format!("/ip4/10.0.0.1/tcp/1/p2p/{relay}/p2p-circuit"));
+        assert!(!is_acceptable(&inside, false), "a relay in our own network");
+        let twice = address(&format!("/ip4/9.9.9.9/tcp/1/p2p/{relay}/p2p-circuit/p2p/{peer}/p2p-circuit"));
+        assert!(!is_acceptable(&twice, false), "a relay behind a relay");
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use libp2p::{Multiaddr, PeerId};
 use serde::{Deserialize, Serialize};
 
-use super::address::{is_acceptable, without_peer};
+use super::address::{is_acceptable, is_relayed, without_peer};
 
 /// Most peers in the book: a few thousand bytes each at worst, and far more than a node connects to.
 pub const MAX_PEERS: usize = 1_024;
@@ -92,10 +92,27 @@ impl Book {
         self.insert(peer, address, true);
     }
 
+    /// Did the operator name it?
+    #[must_use]
+    pub fn is_fixed(&self, peer: &PeerId) -> bool {
+        self.fixed.contains_key(peer)
+    }
+
     /// An address of `peer` that somebody told. False if it is not worth keeping.
     pub fn add(&mut self, peer: PeerId, address: Multiaddr) -> bool {
         let address = without_peer(&address);
         is_acceptable(&address, self.private_allowed) && self.insert(peer, address, false)
+    }
+
+    /// What `peer` itself says about its addresses: of those through relays, only the ones that it still names are kept.
+    pub fn announced(&mut self, peer: PeerId, addresses: &[Multiaddr]) {
+        let named: Vec<Multiaddr> = addresses.iter().map(without_peer).collect();
+        if let Some(entry) = self.peers.get_mut(&peer) {
+            entry.addresses.retain(|known| !is_relayed(known) || named.contains(known));
+        }
+        for address in named {
+            self.add(peer, address);
+        }
     }
 
     fn insert(&mut self, peer: PeerId, address: Multiaddr, first: bool) -> bool {

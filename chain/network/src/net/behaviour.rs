@@ -38,8 +38,22 @@ const REMEMBERED: usize = 10;
 /// Connections that are being made, each way.
 const PENDING: u32 = 64;
 
-/// One peer may need a second connection for a moment: both dialled, or a relayed one becomes direct.
-const PER_PEER: u32 = 2;
+/// One peer may need several connections for a moment: both dialled each other through relays, and both succeed in making
+/// that direct, one over TCP and the other over QUIC. With fewer the one end may refuse what the other has settled on.
+/// [`crate::core::links`] ends those that are left over.
+const PER_PEER: u32 = 4;
+
+/// When a node first asks a peer whether it can be reached: as soon as it has some.
+const AUTONAT_FIRST: Duration = Duration::from_secs(2);
+
+/// Asked again so long afterwards, until three have said the same: another peer each time.
+const AUTONAT_AGAIN: Duration = Duration::from_secs(15);
+
+/// The same peer is not asked again before that. A node may have only one.
+const AUTONAT_SAME: Duration = Duration::from_secs(60);
+
+/// Time for the peer to dial every address of this node in turn: TCP and QUIC, over IPv4 and IPv6.
+const AUTONAT_ANSWER: Duration = Duration::from_secs(60);
 
 /// Bytes that one relayed connection may carry before it is closed: 256 MiB for the 16 that may be open at a time. Whoever is
 /// still behind NAT then opens another.
@@ -81,9 +95,17 @@ impl Behaviour {
             .with_max_established(Some(config.max_peers));
         let identify = identify::Config::new(names.identify.clone(), identity.public())
             .with_agent_version(concat!("acumen/", env!("CARGO_PKG_VERSION")).to_owned())
-            .with_push_listen_addr_updates(true);
-        let autonat =
-            autonat::Config { only_global_ips: !config.private_addresses, ..autonat::Config::default() };
+            .with_push_listen_addr_updates(true)
+            // It would offer for dialling whatever addresses a peer names, private ones too; ours are in the book.
+            .with_cache_size(0);
+        let autonat = autonat::Config {
+            only_global_ips: !config.private_addresses,
+            boot_delay: AUTONAT_FIRST,
+            retry_interval: AUTONAT_AGAIN,
+            throttle_server_period: AUTONAT_SAME,
+            timeout: AUTONAT_ANSWER,
+            ..autonat::Config::default()
+        };
         Ok(Self {
             gate: Gate::new(config.max_peers_per_ip),
             limits: connection_limits::Behaviour::new(limits),

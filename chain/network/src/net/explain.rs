@@ -9,7 +9,7 @@ use libp2p::multiaddr::Protocol;
 use libp2p::swarm::DialError;
 use libp2p::{Multiaddr, PeerId, TransportError};
 
-use crate::core::address::peer_of;
+use crate::core::address::{is_relayed, peer_of};
 
 /// Why there is no connection to an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,6 +93,17 @@ pub enum DialFailure {
         /// The address.
         address: Multiaddr,
     },
+    /// The relay does not lead there.
+    #[error(
+        "the relay in {address} does not lead to that peer: the peer has no place reserved there, or the relay has none \
+         to give ({reason})"
+    )]
+    NotRelayed {
+        /// The address.
+        address: Multiaddr,
+        /// The relay's words.
+        reason: String,
+    },
     /// The peer hung up.
     #[error("{address} closed the connection: it may be full, or may have banned this node ({reason})")]
     Closed {
@@ -154,11 +165,21 @@ fn transport(address: &Multiaddr, error: &TransportError<io::Error>) -> DialFail
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
                 return DialFailure::Closed { address, reason };
             }
+            io::ErrorKind::PermissionDenied => return DialFailure::Here { reason: everything(error) },
             _ => {}
         }
     }
     by_words(address, &everything(error))
 }
+
+/// What a relay answers, in the words of libp2p.
+const NOT_RELAYED: [&str; 5] = [
+    "no reservation",
+    "failed to connect to destination",
+    "resource limit",
+    "denied permission",
+    "/circuit/relay/",
+];
 
 /// For errors that hide their cause: the words of the transports that are pinned with libp2p.
 fn by_words(address: Multiaddr, words: &str) -> DialFailure {
@@ -169,6 +190,8 @@ fn by_words(address: Multiaddr, words: &str) -> DialFailure {
         matches!(address.iter().next(), Some(Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_)));
     if says(&["unsupported resolved address"]) {
         DialFailure::Unsupported { address }
+    } else if is_relayed(&address) && says(&NOT_RELAYED) {
+        DialFailure::NotRelayed { address, reason }
     } else if named && says(&["record", "resolve", "lookup", "dns", "no connections available", "domain"]) {
         DialFailure::Dns { address, reason }
     } else if says(&["timeout", "timed out"]) {

@@ -1,7 +1,7 @@
-//! Who may connect at all: so many connections from one IP address, and nobody who is banned. Decided before anything is
-//! read from the peer (the address) or right after it has proven its identity (the ban).
+//! Who may connect at all: so many connections from one IP address or through one relay, and nobody who is banned. Decided
+//! before anything is read from the peer (the address) or right after it has proven its identity (the ban).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::task::{Context, Poll};
@@ -14,29 +14,48 @@ use libp2p::swarm::{
 };
 use libp2p::{Multiaddr, PeerId};
 
-use crate::core::address::{group_of, ip_of};
+use crate::core::address::{group_of, ip_of, is_relayed, relay_of};
 
 /// Why the gate refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
-    #[error("{ip} has {limit} connections already, the limit")]
-    Address { ip: IpAddr, limit: usize },
+    #[error("{origin:?} has {limit} connections already, the limit")]
+    Share { origin: Origin, limit: usize },
     #[error("{peer} is banned")]
     Banned { peer: PeerId },
+}
+
+/// Where an inbound connection comes from. What comes through a relay has no address of its own: whoever relays answers for
+/// it, so that nobody fills a node's places with names behind a relay of his.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    Ip(IpAddr),
+    Relay(PeerId),
+}
+
+impl Origin {
+    /// A relayed connection tells the relay in the address that it came in at, any other its own in that of the peer.
+    fn of(local: &Multiaddr, remote: &Multiaddr) -> Option<Self> {
+        if is_relayed(local) {
+            let relay = relay_of(local).map(Self::Relay);
+            return relay.or_else(|| ip_of(local).map(|ip| Self::Ip(group_of(ip))));
+        }
+        ip_of(remote).map(|ip| Self::Ip(group_of(ip)))
+    }
 }
 
 /// The behaviour. Opens no stream.
 #[derive(Debug)]
 pub(crate) struct Gate {
     per_ip: usize,
-    inbound: HashMap<ConnectionId, IpAddr>,
-    count: HashMap<IpAddr, usize>,
+    inbound: HashMap<ConnectionId, Origin>,
+    count: BTreeMap<Origin, usize>,
     banned: HashSet<PeerId>,
 }
 
 impl Gate {
     pub(crate) fn new(per_ip: usize) -> Self {
-        Self { per_ip, inbound: HashMap::new(), count: HashMap::new(), banned: HashSet::new() }
+        Self { per_ip, inbound: HashMap::new(), count: BTreeMap::new(), banned: HashSet::new() }
     }
 
     /// The banned peers from now on; the caller bounds them.
@@ -44,13 +63,13 @@ impl Gate {
         self.banned = banned;
     }
 
-    fn check_ip(&self, address: &Multiaddr) -> Result<Option<IpAddr>, ConnectionDenied> {
-        let Some(ip) = ip_of(address).map(group_of) else { return Ok(None) };
-        match self.count.get(&ip) {
+    fn check(&self, local: &Multiaddr, remote: &Multiaddr) -> Result<Option<Origin>, ConnectionDenied> {
+        let Some(origin) = Origin::of(local, remote) else { return Ok(None) };
+        match self.count.get(&origin) {
             Some(count) if *count >= self.per_ip => {
-                Err(ConnectionDenied::new(Refused::Address { ip, limit: self.per_ip }))
+                Err(ConnectionDenied::new(Refused::Share { origin, limit: self.per_ip }))
             }
-            _ => Ok(Some(ip)),
+            _ => Ok(Some(origin)),
         }
     }
 
@@ -69,23 +88,23 @@ impl NetworkBehaviour for Gate {
     fn handle_pending_inbound_connection(
         &mut self,
         _: ConnectionId,
-        _: &Multiaddr,
+        local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<(), ConnectionDenied> {
-        self.check_ip(remote).map(|_| ())
+        self.check(local, remote).map(|_| ())
     }
 
     fn handle_established_inbound_connection(
         &mut self,
         connection: ConnectionId,
         peer: PeerId,
-        _: &Multiaddr,
+        local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
         self.check_peer(peer)?;
-        if let Some(ip) = self.check_ip(remote)? {
-            self.inbound.insert(connection, ip);
-            *self.count.entry(ip).or_default() += 1;
+        if let Some(origin) = self.check(local, remote)? {
+            self.inbound.insert(connection, origin);
+            *self.count.entry(origin).or_default() += 1;
         }
         Ok(dummy::ConnectionHandler)
     }
@@ -109,11 +128,11 @@ impl NetworkBehaviour for Gate {
             FromSwarm::ListenFailure(failure) => failure.connection_id,
             _ => return,
         };
-        let Some(ip) = self.inbound.remove(&closed) else { return };
-        if let Some(count) = self.count.get_mut(&ip) {
+        let Some(origin) = self.inbound.remove(&closed) else { return };
+        if let Some(count) = self.count.get_mut(&origin) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                self.count.remove(&ip);
+                self.count.remove(&origin);
             }
         }
     }
@@ -154,6 +173,26 @@ mod tests {
         };
         gate.on_swarm_event(FromSwarm::ListenFailure(failure));
         assert!(open(&mut gate, 5), "a closed connection frees its place");
+    }
+
+    #[test]
+    fn whoever_relays_answers_for_what_comes_through() {
+        let mut gate = Gate::new(2);
+        let relay =
+            |id: PeerId| -> Multiaddr { format!("/ip4/9.9.9.9/tcp/7/p2p/{id}/p2p-circuit").parse().unwrap() };
+        let (one, other) = (relay(PeerId::random()), relay(PeerId::random()));
+        let mut ids = 1..;
+        let mut open = |gate: &mut Gate, local: &Multiaddr| {
+            let (id, peer) = (ConnectionId::new_unchecked(ids.next().unwrap()), PeerId::random());
+            let remote = format!("/p2p/{peer}").parse().unwrap();
+            gate.handle_established_inbound_connection(id, peer, local, &remote).is_ok()
+        };
+        assert!(open(&mut gate, &one) && open(&mut gate, &one) && !open(&mut gate, &one));
+        assert!(open(&mut gate, &other), "another relay has its own share");
+        let direct: Multiaddr = "/ip4/1.1.1.1/tcp/1".parse().unwrap();
+        let neighbour = "/ip4/9.9.9.9/tcp/8".parse().unwrap();
+        let pending = ConnectionId::new_unchecked(9);
+        assert!(gate.handle_pending_inbound_connection(pending, &direct, &neighbour).is_ok());
     }
 
     #[test]

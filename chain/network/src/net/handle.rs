@@ -65,6 +65,18 @@ pub enum FindError {
     Ended,
 }
 
+/// Whether others can dial this node, as peers found that tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reachability {
+    /// Nobody has tried yet.
+    #[default]
+    Unknown,
+    /// They can.
+    Reachable,
+    /// They cannot: NAT or a firewall is in between.
+    Unreachable,
+}
+
 /// How the node is connected, and what it keeps for its peers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Connectivity {
@@ -72,8 +84,16 @@ pub struct Connectivity {
     pub peers: Vec<PeerId>,
     /// Those of them that want transactions.
     pub subscribed: Vec<PeerId>,
-    /// Where this node listens, port 0 resolved.
+    /// Those that are connected through relays only.
+    pub relayed: Vec<PeerId>,
+    /// Where this node listens, port 0 resolved; circuits through relays too.
     pub listening: Vec<Multiaddr>,
+    /// Whether others can dial this node.
+    pub reachability: Reachability,
+    /// Where they can, as far as is known: named by the operator, found by peers, or circuits through relays.
+    pub external: Vec<Multiaddr>,
+    /// Relays that have reserved a place for this node.
+    pub relays: Vec<PeerId>,
     /// Miners' records kept.
     pub records: usize,
 }
@@ -107,6 +127,18 @@ pub struct Stats {
     pub failed_dials: AtomicU64,
     /// Connections refused by a limit.
     pub refused: AtomicU64,
+    /// Peers disconnected because they never said that they want transactions.
+    pub silent: AtomicU64,
+    /// Relayed connections that became direct.
+    pub punched: AtomicU64,
+    /// Relayed connections that could not be made direct.
+    pub not_punched: AtomicU64,
+    /// Peers for which this node has promised to relay.
+    pub reservations: AtomicU64,
+    /// Connections relayed.
+    pub circuits: AtomicU64,
+    /// Reservations and connections that were not relayed: a limit was reached.
+    pub refused_circuits: AtomicU64,
 }
 
 impl Stats {
@@ -116,7 +148,7 @@ impl Stats {
 
     /// Names, meanings and values, for a metrics page.
     #[must_use]
-    pub fn values(&self) -> [(&'static str, &'static str, u64); 13] {
+    pub fn values(&self) -> [(&'static str, &'static str, u64); 19] {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         [
             ("received", "Messages from peers handed to the node", read(&self.received)),
@@ -132,6 +164,12 @@ impl Stats {
             ("wrong_chain", "Peers of another chain", read(&self.wrong_chain)),
             ("failed_dials", "Dials that failed", read(&self.failed_dials)),
             ("refused", "Connections refused by a limit", read(&self.refused)),
+            ("silent", "Peers disconnected that never wanted transactions", read(&self.silent)),
+            ("punched", "Relayed connections that became direct", read(&self.punched)),
+            ("not_punched", "Relayed connections that could not be made direct", read(&self.not_punched)),
+            ("reservations", "Peers that this node promised to relay for", read(&self.reservations)),
+            ("circuits", "Connections relayed", read(&self.circuits)),
+            ("refused_circuits", "Reservations and connections not relayed", read(&self.refused_circuits)),
         ]
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Peers {
     connected: BTreeMap<PeerId, Allowance>,
     identified: BTreeSet<PeerId>,
     subscribed: BTreeSet<PeerId>,
+    /// Peers that gossip and have not subscribed, and since when, in milliseconds since the start.
+    silent: BTreeMap<PeerId, u64>,
     reputations: BTreeMap<PeerId, Reputation>,
 }
 
@@ -47,6 +49,7 @@ impl Peers {
             connected: BTreeMap::new(),
             identified: BTreeSet::new(),
             subscribed: BTreeSet::new(),
+            silent: BTreeMap::new(),
             reputations: BTreeMap::new(),
         }
     }
@@ -63,19 +66,33 @@ impl Peers {
         self.connected.remove(peer);
         self.identified.remove(peer);
         self.subscribed.remove(peer);
+        self.silent.remove(peer);
         if self.reputations.len() > MAX_REMEMBERED {
             let connected = &self.connected;
             self.reputations.retain(|peer, _| connected.contains_key(peer));
         }
     }
 
-    pub(super) fn identified(&mut self, peer: PeerId) {
+    /// `peer` is of this chain. Who `gossips` should subscribe soon.
+    pub(super) fn identified(&mut self, peer: PeerId, gossips: bool, now_ms: u64) {
         self.identified.insert(peer);
+        if gossips && !self.subscribed.contains(&peer) {
+            self.silent.entry(peer).or_insert(now_ms);
+        } else {
+            self.silent.remove(&peer);
+        }
+    }
+
+    /// Those who should have subscribed more than `patience_ms` ago.
+    pub(super) fn silent(&self, now_ms: u64, patience_ms: u64) -> Vec<PeerId> {
+        let silent = self.silent.iter().filter(|(_, since)| since.saturating_add(patience_ms) < now_ms);
+        silent.map(|(peer, _)| *peer).collect()
     }
 
     pub(super) fn set_subscribed(&mut self, peer: PeerId, subscribed: bool) {
         if subscribed {
             self.subscribed.insert(peer);
+            self.silent.remove(&peer);
         } else {
             self.subscribed.remove(&peer);
         }

@@ -1,4 +1,4 @@
-//! One dial, for diagnosis: does a peer answer there, who is it, and on which chain?
+//! One dial, for diagnosis: does a peer answer there, directly or through a relay, who is it, and on which chain?
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use libp2p::identity::Keypair;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Swarm, SwarmBuilder, identify, noise, tcp, yamux};
+use libp2p::{Multiaddr, PeerId, Swarm, SwarmBuilder, identify, noise, relay, tcp, yamux};
 
 use super::explain::{DialFailure, explain};
 use crate::core::address::peer_of;
@@ -22,7 +22,7 @@ pub struct Probe {
     pub agent: String,
     /// Its chain's genesis, if it is a node of this kind.
     pub genesis: Option<Hash>,
-    /// Where it says that it listens.
+    /// Where it says that it listens, and where others reach it; circuits through relays too.
     pub listening: Vec<Multiaddr>,
     /// From where it sees us.
     pub observed: Multiaddr,
@@ -31,6 +31,7 @@ pub struct Probe {
 #[derive(NetworkBehaviour)]
 struct Behaviour {
     identify: identify::Behaviour,
+    relay: relay::client::Behaviour,
 }
 
 /// Dials `address` under a name made for the occasion, learns who is there, and hangs up. With `genesis`, a peer of
@@ -66,21 +67,29 @@ async fn ask(address: &Multiaddr) -> Result<identify::Info, DialFailure> {
         Some(peer) => DialOpts::peer_id(peer).addresses(vec![address.clone()]).build(),
         None => DialOpts::unknown_peer_id().address(address.clone()).build(),
     };
+    // Through a relay, the connection to the relay is another one, about which nothing was asked.
+    let asked = options.connection_id();
     swarm.dial(options).map_err(|error| explain(address, &error))?;
     loop {
         match swarm.select_next_some().await {
-            SwarmEvent::OutgoingConnectionError { error, .. } => return Err(explain(address, &error)),
-            SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { info, .. })) => {
-                return Ok(info);
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } if connection_id == asked => {
+                return Err(explain(address, &error));
             }
-            SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Error { error, .. })) => {
-                return Err(DialFailure::NotAPeer { address: address.clone(), reason: error.to_string() });
-            }
-            SwarmEvent::ConnectionClosed { cause, .. } => {
+            SwarmEvent::ConnectionClosed { connection_id, cause, .. } if connection_id == asked => {
                 let reason =
                     cause.map_or_else(|| "without a word".to_owned(), |cause| here(&cause).to_string());
                 return Err(DialFailure::Closed { address: address.clone(), reason });
             }
+            SwarmEvent::Behaviour(BehaviourEvent::Identify(event)) => match event {
+                identify::Event::Received { connection_id, info, .. } if connection_id == asked => {
+                    return Ok(info);
+                }
+                identify::Event::Error { connection_id, error, .. } if connection_id == asked => {
+                    let reason = error.to_string();
+                    return Err(DialFailure::NotAPeer { address: address.clone(), reason });
+                }
+                _ => {}
+            },
             _ => {}
         }
     }
@@ -97,7 +106,9 @@ fn build() -> Result<Swarm<Behaviour>, String> {
         .with_quic()
         .with_dns()
         .map_err(|error| error.to_string())?
-        .with_behaviour(|_| Behaviour { identify: identify::Behaviour::new(config) })
+        .with_relay_client(noise::Config::new, yamux::Config::default)
+        .map_err(|error| error.to_string())?
+        .with_behaviour(|_, relay| Behaviour { identify: identify::Behaviour::new(config), relay })
         .map_err(|error| error.to_string())?
         .with_swarm_config(|swarm| swarm)
         .with_connection_timeout(super::swarm::CONNECT)

@@ -1,11 +1,17 @@
-//! Transports: TCP with noise and yamux, QUIC, names resolved by DNS, and circuits through relays.
+//! Transports: TCP with noise and yamux, QUIC, names resolved by DNS, and circuits through relays; [`super::guard`] is
+//! below the last two.
 
 use std::time::Duration;
 
+use libp2p::core::Transport as _;
+use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::Boxed;
+use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{Swarm, SwarmBuilder, noise, tcp, yamux};
+use libp2p::{PeerId, Swarm, SwarmBuilder, noise, quic, tcp, yamux};
 
 use super::behaviour::Behaviour;
+use super::guard::Guarded;
 use crate::config::Config;
 use crate::error::NetworkError;
 use crate::names::Names;
@@ -22,11 +28,11 @@ pub(crate) fn build(
     names: &Names,
 ) -> Result<Swarm<Behaviour>, NetworkError> {
     let failed = |error: &dyn std::fmt::Display| NetworkError::Build { reason: error.to_string() };
+    let direct = Guarded::new(direct(identity).map_err(|error| failed(&error))?, config);
     let swarm = SwarmBuilder::with_existing_identity(identity.clone())
         .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
+        .with_other_transport(|_| direct)
         .map_err(|error| failed(&error))?
-        .with_quic()
         .with_dns()
         .map_err(|error| failed(&error))?
         .with_relay_client(noise::Config::new, yamux::Config::default)
@@ -40,4 +46,16 @@ pub(crate) fn build(
         .with_connection_timeout(CONNECT)
         .build();
     Ok(swarm)
+}
+
+/// TCP and QUIC, to IP addresses.
+fn direct(identity: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
+    let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise::Config::new(identity)?)
+        .multiplex(yamux::Config::default())
+        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+    let quic = quic::tokio::Transport::new(quic::Config::new(identity))
+        .map(|(peer, connection), _| (peer, StreamMuxerBox::new(connection)));
+    Ok(tcp.or_transport(quic).map(|either, _| either.into_inner()).boxed())
 }

@@ -3,14 +3,16 @@
 
 mod discovery;
 mod gossip;
+mod reach;
 mod records;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::StreamExt as _;
+use libp2p::core::transport::ListenerId;
 use libp2p::gossipsub::IdentTopic;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
@@ -19,10 +21,12 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::behaviour::{Behaviour, BehaviourEvent};
-use super::handle::{Command, Connectivity, Incoming, Stats};
+use super::handle::{Command, Connectivity, Incoming, Reachability, Stats};
 use super::peers::Peers;
 use crate::config::Config;
 use crate::core::book::{Book, file};
+use crate::core::links::Links;
+use crate::core::relays::Relays;
 use crate::error::NetworkError;
 use crate::names::Names;
 
@@ -37,7 +41,7 @@ const MAX_WAITING_KIB: usize = 64 << 10;
 
 pub(super) use records::{Found, Records};
 
-pub(super) type Links = (mpsc::Sender<Incoming>, watch::Sender<Connectivity>, Arc<Stats>);
+pub(super) type Outlets = (mpsc::Sender<Incoming>, watch::Sender<Connectivity>, Arc<Stats>);
 
 /// The network's state.
 pub(super) struct Task {
@@ -57,10 +61,13 @@ pub(super) struct Task {
     stats: Arc<Stats>,
     /// Own messages that nobody could be sent yet.
     unsent: VecDeque<Vec<u8>>,
-    /// Where circuits through a relay were asked for.
-    relays: Vec<PeerId>,
-    /// Connected peers that relay, and their addresses.
-    relay_peers: BTreeMap<PeerId, Vec<Multiaddr>>,
+    links: Links,
+    relays: Relays,
+    /// Listeners that wait for circuits through a relay.
+    circuits: HashMap<ListenerId, PeerId>,
+    reachability: Reachability,
+    /// When peers were last looked for, in milliseconds since the start.
+    looked_at: Option<u64>,
     records: Records,
     started: Instant,
     ticks: u64,
@@ -73,11 +80,11 @@ impl Task {
         config: Config,
         (book, book_path): (Book, Option<PathBuf>),
         records: Records,
-        (incoming, state, stats): Links,
+        (incoming, state, stats): Outlets,
     ) -> Self {
         let (topic, waiting) = (IdentTopic::new(&names.transactions), IdentTopic::new(&names.waiting));
         let peers = Peers::new(&config);
-        let (unsent, relays) = (VecDeque::new(), Vec::new());
+        let (links, relays, circuits) = (Links::default(), Relays::default(), HashMap::new());
         let started = Instant::now();
         Self {
             swarm,
@@ -92,9 +99,12 @@ impl Task {
             room: Arc::new(Semaphore::new(MAX_WAITING_KIB)),
             state,
             stats,
-            unsent,
+            unsent: VecDeque::new(),
+            links,
             relays,
-            relay_peers: BTreeMap::new(),
+            circuits,
+            reachability: Reachability::Unknown,
+            looked_at: None,
             records,
             started,
             ticks: 0,
@@ -111,6 +121,7 @@ impl Task {
         for address in &self.config.external {
             self.swarm.add_external_address(address.clone());
         }
+        self.show();
         Ok(())
     }
 
@@ -138,6 +149,10 @@ impl Task {
 
     async fn on_tick(&mut self) {
         self.dial_more();
+        self.look_for_more();
+        self.use_relays();
+        self.tend_links();
+        self.part_from_silent();
         self.tend_records();
         self.ticks = self.ticks.wrapping_add(1);
         if self.ticks.is_multiple_of(SAVE_TICKS) {
@@ -172,16 +187,22 @@ impl Task {
             SwarmEvent::Behaviour(BehaviourEvent::Identify(event)) => self.on_identify(event),
             SwarmEvent::Behaviour(BehaviourEvent::Kademlia(event)) => self.on_kademlia(event),
             SwarmEvent::Behaviour(BehaviourEvent::Autonat(event)) => self.on_autonat(&event),
-            SwarmEvent::ConnectionEstablished { peer_id, endpoint, .. } => {
-                self.on_connected(peer_id, &endpoint);
+            SwarmEvent::Behaviour(BehaviourEvent::RelayClient(event)) => self.on_relay_client(&event),
+            SwarmEvent::Behaviour(BehaviourEvent::Relay(event)) => self.on_relay_server(&event),
+            SwarmEvent::Behaviour(BehaviourEvent::Dcutr(event)) => self.on_dcutr(&event),
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                self.on_connected(peer_id, connection_id, &endpoint);
             }
-            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, cause, .. } => {
-                tracing::debug!(peer = %peer_id, ?cause, "disconnected");
-                self.peers.gone(&peer_id);
-                self.relays.retain(|relay| *relay != peer_id);
-                self.relay_peers.remove(&peer_id);
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, cause, .. } => {
+                tracing::debug!(peer = %peer_id, ?cause, left = num_established, "disconnected");
+                self.links.closed(&peer_id, &connection_id);
+                if num_established == 0 {
+                    self.peers.gone(&peer_id);
+                    self.relays.gone(&peer_id);
+                }
                 self.show();
             }
+            SwarmEvent::ExternalAddrConfirmed { .. } | SwarmEvent::ExternalAddrExpired { .. } => self.show(),
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
                 self.on_failed_dial(peer, &error);
             }
@@ -198,6 +219,9 @@ impl Task {
             SwarmEvent::ExpiredListenAddr { address, .. } => {
                 self.set_listening(|listening| listening.retain(|known| *known != address));
             }
+            SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
+                self.on_listener_closed(listener_id, &addresses, &reason);
+            }
             SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listener failed"),
             _ => {}
         }
@@ -210,9 +234,14 @@ impl Task {
     /// Tells the node how it is connected.
     fn show(&self) {
         let (peers, subscribed) = self.peers.lists();
+        let relayed = peers.iter().filter(|peer| self.links.is_relayed(peer)).copied().collect();
+        let external = self.swarm.external_addresses().cloned().collect();
+        let (reachability, relays) = (self.reachability, self.relays.held());
         self.state.send_if_modified(|state| {
-            let changed = state.peers != peers || state.subscribed != subscribed;
-            (state.peers, state.subscribed) = (peers, subscribed);
+            let kept = state.clone();
+            let new = Connectivity { peers, subscribed, relayed, reachability, external, relays, ..kept };
+            let changed = *state != new;
+            *state = new;
             changed
         });
     }

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use acumen_chain_client::{ChainClient, ClientError};
+use acumen_chain_network::core::address::{is_acceptable, relay_of, without_peer};
 use acumen_chain_network::{Multiaddr, probe};
 use acumen_protocol::Hash;
 use tokio::net::{TcpStream, lookup_host};
@@ -26,13 +27,37 @@ async fn peer(address: &Multiaddr, genesis: Option<Hash>) -> Result<String, Stri
     let millis = begin.elapsed().as_millis();
     let (peer, agent) = (found.peer, found.agent.escape_debug().to_string());
     match found.genesis {
-        Some(chain) => {
-            Ok(format!("peer {peer} ({agent}) on the chain with genesis {chain}, after {millis} ms"))
-        }
+        Some(chain) => Ok(format!(
+            "peer {peer} ({agent}) on the chain with genesis {chain}, after {millis} ms; {}",
+            reached(&found.listening)
+        )),
         None => Err(format!(
             "{peer} ({agent}) answers, but gossips on no Acumen chain: is this a consensus address? Use that of \
              `network.listen`"
         )),
+    }
+}
+
+/// How others reach a peer, from the addresses that it announces: it listens at relays only if it was found that others
+/// cannot dial it.
+fn reached(announced: &[Multiaddr]) -> String {
+    let mut relays: Vec<String> =
+        announced.iter().filter_map(relay_of).map(|relay| relay.to_string()).collect();
+    relays.sort();
+    relays.dedup();
+    if !relays.is_empty() {
+        return format!("others cannot dial it and are relayed by {}", relays.join(" and "));
+    }
+    let public: Vec<String> = announced
+        .iter()
+        .filter(|address| is_acceptable(address, false))
+        .map(|address| without_peer(address).to_string())
+        .collect();
+    match public.as_slice() {
+        [] => "it knows no address at which others on the internet could reach it: is it still looking, or on a \
+               private network?"
+            .to_owned(),
+        found => format!("it says that others reach it at {}", found.join(" and ")),
     }
 }
 
@@ -124,6 +149,20 @@ mod tests {
         for wrong in ["127.0.0.1:9944", "http://host", "http://:1", "http://host:99999", "http://a/b:1", ""] {
             assert!(host_and_port(wrong).unwrap_err().contains("http://HOST:PORT"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_a_peer_announces_says_how_it_is_reached() {
+        let relay = "12D3KooWGjnJ5YdfJW1MNVzAAvSR3wJ8tE3sGAbsjnz9BVYVhhMw";
+        let says = |texts: &[&str]| {
+            reached(&texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<Multiaddr>>())
+        };
+        let private = "/ip4/192.168.1.2/tcp/9901";
+        assert!(says(&[private]).contains("knows no address"));
+        assert!(says(&[private, "/ip4/9.9.9.9/tcp/9901"]).ends_with("reach it at /ip4/9.9.9.9/tcp/9901"));
+        let circuit = format!("/ip4/9.9.9.9/tcp/9901/p2p/{relay}/p2p-circuit");
+        let behind = says(&[private, &circuit, &circuit]);
+        assert!(behind.contains("cannot dial it") && behind.matches(relay).count() == 1, "{behind}");
     }
 
     #[tokio::test]

@@ -150,3 +150,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_relayed_addresses_those_that_the_peer_still_names_are_kept() {
+    let mut book = Book::new(false);
+    let circuit = |port: u16| -> Multiaddr {
+        let (relay, own) = (peer(9), peer(1));
+        format!("/ip4/9.9.9.9/tcp/{port}/p2p/{relay}/p2p-circuit/p2p/{own}").parse().unwrap()
+    };
+    book.announced(peer(1), &[address(1), circuit(1)]);
+    // It moves from relay to relay, more often than there are places in the book.
+    for port in 2..20 {
+        book.announced(peer(1), &[circuit(port)]);
+    }
+    let known = &book.get(&peer(1)).unwrap().addresses;
+    assert_eq!(*known, [address(1), without_peer(&circuit(19))], "a direct address may work again");
+    // Hearsay takes nothing away.
+    book.add(peer(1), circuit(1));
+    assert_eq!(book.get(&peer(1)).unwrap().addresses.len(), 3);
+}
