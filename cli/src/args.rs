@@ -3,7 +3,7 @@
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::commands::{
-    account, bench, completions, consensus, doctor, eval, keys, model, reads, roles, sim, tx, verify,
+    account, bench, completions, consensus, doctor, eval, keys, miner, model, reads, roles, sim, tx, verify,
 };
 use crate::localnet;
 
@@ -77,9 +77,9 @@ pub(crate) enum Command {
     /// Run a chain node
     #[command(subcommand)]
     Node(roles::Command),
-    /// Serve a model
+    /// Serve a model, or see where a miner says that it serves
     #[command(subcommand)]
-    Miner(roles::Command),
+    Miner(miner::Command),
     /// Score the miners
     #[command(subcommand)]
     Validator(roles::Command),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use acumen_chain_client::{ChainClient, Checkpoint, ClientError, Trust, VerifiedAt};
-use acumen_protocol::{Hash, Height};
+use acumen_protocol::{Hash, Height, TimestampMs};
 use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ pub(crate) struct ChainOptions {
     #[arg(long, global = true, value_name = "0x…", env = "ACUMEN_GENESIS")]
     genesis: Option<Hash>,
     /// A block that you trust, to begin from instead of genesis: HEIGHT:HASH, or a file with that. It should be younger
-    /// than the chain's unbonding time
+    /// than the chain's unbonding time; a warning says if it is not
     #[arg(long, global = true, value_name = "HEIGHT:HASH", value_parser = read_checkpoint, env = "ACUMEN_CHECKPOINT")]
     pub(crate) checkpoint: Option<Checkpoint>,
 }
@@ -47,7 +47,14 @@ impl ChainOptions {
     /// Connects; everything read through the client is verified.
     pub(crate) async fn connect(&self) -> Result<ChainClient> {
         let trust = Trust { genesis: self.genesis, checkpoint: self.checkpoint };
-        ChainClient::connect_with(&self.node, trust).await.map_err(unusable)
+        let client = ChainClient::connect_with(&self.node, trust).await.map_err(unusable)?;
+        // If it cannot be told, the command itself says why.
+        if self.checkpoint.is_some()
+            && let Ok(Some(old)) = client.old_checkpoint(now()).await
+        {
+            output::progress(format_args!("warning: {old}"));
+        }
+        Ok(client)
     }
 }
 
@@ -80,10 +87,15 @@ impl ReadOptions {
     }
 }
 
+/// This machine's clock.
+fn now() -> TimestampMs {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    TimestampMs::new(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// How old a block is by this machine's clock, in milliseconds; 0 if its time lies ahead.
 pub(crate) fn age_ms(at: &VerifiedAt) -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX).saturating_sub(at.time.get())
+    now().get().saturating_sub(at.time.get())
 }
 
 /// What every verified answer carries.
@@ -102,7 +114,7 @@ pub(crate) fn proof_line(at: &VerifiedAt) -> Result<()> {
 }
 
 /// A duration in the unit that a person would choose.
-fn age(ms: u64) -> String {
+pub(crate) fn age(ms: u64) -> String {
     match ms {
         0..10_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
         10_000..600_000 => format!("{} s", ms / 1_000),

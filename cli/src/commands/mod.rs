@@ -9,6 +9,7 @@ pub(crate) mod consensus;
 pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod keys;
+pub(crate) mod miner;
 pub(crate) mod model;
 pub(crate) mod reads;
 pub(crate) mod roles;
@@ -35,13 +36,16 @@ const TALKATIVE: &str = "warn,acumen=info,arc_malachitebft=off,libp2p=off";
 pub(crate) fn run(args: Acumen) -> Result<ExitCode> {
     let role = matches!(
         args.command,
-        Command::Node(_) | Command::Miner(_) | Command::Validator(_) | Command::Gateway(_)
+        Command::Node(_)
+            | Command::Miner(miner::Command::Role(_))
+            | Command::Validator(_)
+            | Command::Gateway(_)
     );
     init_logs(args.log.as_deref(), args.log_json, if role { TALKATIVE } else { QUIET })?;
     match args.command {
         Command::Localnet(args) => return block_on(localnet::run(args)),
         Command::Node(command) => roles::node(&command)?,
-        Command::Miner(command) => roles::miner(&command)?,
+        Command::Miner(command) => return miner::run(command),
         Command::Validator(command) => roles::validator(&command)?,
         Command::Gateway(command) => roles::gateway(&command)?,
         Command::Keys(command) => return keys::run(command),

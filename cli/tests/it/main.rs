@@ -3,6 +3,8 @@
 mod configs;
 mod keys;
 mod localnet;
+mod reads;
+mod records;
 mod refusals;
 mod tools;
 
