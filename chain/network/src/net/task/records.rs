@@ -267,6 +267,7 @@ impl Task {
                 self.put(&record);
             }
         }
+        self.answer_late(now);
         self.show_records();
     }
 }

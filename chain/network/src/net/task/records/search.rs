@@ -6,7 +6,7 @@ use libp2p::kad;
 use tokio::sync::oneshot;
 
 use super::checks::Source;
-use super::{Task, wall_ms};
+use super::{Records, Task, wall_ms};
 use crate::core::record::key_of;
 use crate::net::handle::FindError;
 
@@ -15,6 +15,10 @@ const MAX_FINDS: usize = 32;
 
 /// What the network said about a miner is not asked again for so long, in milliseconds.
 const ASKED_MS: u64 = 10_000;
+
+/// Whoever asks waits no longer than this, in milliseconds: peers that are gone are given up after 10 s each, which is when
+/// a client gives up this node.
+const PATIENCE_MS: u64 = 5_000;
 
 /// Miners of whom is remembered when they were asked for.
 const MAX_ASKED: usize = 1_024;
@@ -25,6 +29,7 @@ pub(crate) type Found = Result<Option<SignedMinerRecord>, FindError>;
 #[derive(Debug)]
 pub(super) struct Find {
     pub(super) hotkey: AccountId,
+    pub(super) begun_ms: u64,
     pub(super) answers: Vec<oneshot::Sender<Found>>,
     /// Records found that are still being checked.
     pub(super) checking: usize,
@@ -60,7 +65,7 @@ impl Task {
             self.records.asked.insert(hotkey, now);
         }
         let query = self.swarm.behaviour_mut().kademlia.get_record(key_of(&hotkey).into());
-        let find = Find { hotkey, answers: vec![answer], checking: 0, ended: false };
+        let find = Find { hotkey, begun_ms: now, answers: vec![answer], checking: 0, ended: false };
         self.records.finds.insert(query, find);
     }
 
@@ -80,6 +85,16 @@ impl Task {
             find.ended |= last;
         }
         self.answer_find(query);
+    }
+
+    /// Answers those who have waited long enough with what is known; the search goes on for those who ask next.
+    pub(super) fn answer_late(&mut self, now: u64) {
+        let Records { finds, shelf, .. } = &mut self.records;
+        for find in finds.values_mut().filter(|find| now.abs_diff(find.begun_ms) >= PATIENCE_MS) {
+            for answer in find.answers.drain(..) {
+                let _ = answer.send(Ok(shelf.get(&find.hotkey, now).cloned()));
+            }
+        }
     }
 
     /// Answers those who wait for a search, if all that it found was checked.
