@@ -173,7 +173,8 @@ async fn begin(mut node: Node, trust: &Trust) -> Result<(Genesis, LightClient), 
 pub(crate) async fn fetch_header(node: &mut Node, height: u64) -> Result<SignedHeader, ClientError> {
     let request = wire::GetHeadersRequest { from: height, limit: 1, step: 1 };
     let found = fetch_headers(node, request).await?.into_iter().next();
-    let missing = || ClientError::Missing { node: node.url.clone(), what: format!("the header of block {height}") };
+    let missing =
+        || ClientError::Missing { node: node.url.clone(), what: format!("the header of block {height}") };
     let signed = found.ok_or_else(missing)?;
     match signed.header.height.get().cmp(&height) {
         Ordering::Equal => Ok(signed),
@@ -185,9 +186,8 @@ pub(crate) async fn fetch_header(node: &mut Node, height: u64) -> Result<SignedH
 /// True if the certificate is one of this header, good or not.
 fn is_whole(signed: &SignedHeader) -> bool {
     let header = &signed.header;
-    let of_it = |certificate: &Certificate| {
-        (certificate.height, certificate.block) == (header.height, header.id())
-    };
+    let of_it =
+        |certificate: &Certificate| (certificate.height, certificate.block) == (header.height, header.id());
     signed.certificate.as_ref().is_some_and(of_it)
 }
 

@@ -26,8 +26,12 @@ impl ChainClient {
                 Some(Event::Applied { id: last, .. } | Event::Failed { id: last, .. }) if *last == id => {
                     Ok(found)
                 }
-                Some(_) => Err(ClientError::lying(&url, format!("these are not the events of transaction {id}"))),
-                None => Err(ClientError::Missing { node: url, what: format!("the events of transaction {id}") }),
+                Some(_) => {
+                    Err(ClientError::lying(&url, format!("these are not the events of transaction {id}")))
+                }
+                None => {
+                    Err(ClientError::Missing { node: url, what: format!("the events of transaction {id}") })
+                }
             }
         };
         self.shared.nodes.ask(attempt).await

@@ -113,7 +113,10 @@ impl ChainClient {
             let answer = node.grpc.get_transaction(wire::GetTransactionRequest { id: id.0.to_vec() }).await;
             let answer = answer.map_err(|status| ClientError::from_status(&node.url, &status))?.into_inner();
             if answer.state() != wire::get_transaction_response::State::Included {
-                return Err(ClientError::Missing { node: node.url, what: format!("a block with transaction {id}") });
+                return Err(ClientError::Missing {
+                    node: node.url,
+                    what: format!("a block with transaction {id}"),
+                });
             }
             let block = self.block_of(&mut node, Height::new(answer.height)).await?;
             if outcome(&block, id).is_none() {

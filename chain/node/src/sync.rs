@@ -3,7 +3,8 @@
 //! After that it goes on block by block.
 //!
 //! Nobody is believed. A node whose answer does not verify is named in the log and asked no more; one that is down or has
-//! pruned the state is passed over. A start that was interrupted goes on where it stopped.
+//! pruned the state is passed over; one that claims a tip and has no block there is not asked again where the chain
+//! stands. A start that was interrupted goes on where it stopped.
 
 mod download;
 mod error;
@@ -14,14 +15,14 @@ mod source;
 use std::path::Path;
 use std::sync::Arc;
 
-use acumen_chain_client::light::LightClient;
 use acumen_chain_ledger::Genesis;
 use acumen_chain_store::{Options, Restore, StoredBlock};
-use acumen_protocol::Height;
+use acumen_protocol::{Hash, Height};
 
 pub use error::SyncError;
 pub(crate) use follow::Follow;
-use source::Sources;
+use headers::CertifiedPath;
+use source::{PAUSE, Sources};
 
 /// A state this far behind the newest tip will do: nodes that lag a little can then serve it too.
 const LAG: u64 = 8;
@@ -54,17 +55,25 @@ pub(crate) async fn restore(
 
 async fn begin(dir: &Path, genesis: &Genesis, urls: &[String], options: Options) -> Result<(), SyncError> {
     let mut sources = Sources::new(urls)?;
-    let mut light = LightClient::from_genesis(genesis)?;
+    let mut path = CertifiedPath::new(genesis)?;
     let unfinished = Restore::resume(dir, options)?;
-    let wanted = match &unfinished {
-        Some(restore) => restore.target().block.header.height,
-        None => target(&mut sources, &light).await?,
+    let begun = unfinished.as_ref().map(|restore| restore.target().block.header.height);
+    let (wanted, block) = loop {
+        let wanted = match begun {
+            Some(height) => height,
+            None => target(&mut sources, path.genesis()).await?,
+        };
+        if wanted == Height::ZERO {
+            return Ok(());
+        }
+        tracing::info!(height = %wanted, "following the chain's certificates to a state");
+        match path.follow(&mut sources, wanted).await? {
+            Some(block) => break (wanted, block),
+            None if begun.is_some() => return Err(SyncError::Pruned { height: wanted }),
+            // Who claimed so much is not counted any more.
+            None => {}
+        }
     };
-    if wanted == Height::ZERO {
-        return Ok(());
-    }
-    tracing::info!(height = %wanted, "following the chain's certificates to a state");
-    let (changes, block) = headers::follow(&mut sources, &mut light, genesis, wanted).await?;
     let restore = match unfinished {
         Some(restore) if restore.target().block == block.block => restore,
         _ => Restore::begin(dir, block, options)?,
@@ -73,7 +82,7 @@ async fn begin(dir: &Path, genesis: &Genesis, urls: &[String], options: Options)
     download::all(&mut sources, &restore).await?;
     let document = genesis.clone();
     let finished = tokio::task::spawn_blocking(move || match Arc::try_unwrap(restore) {
-        Ok(restore) => restore.finish(&document, &changes).map_err(SyncError::from),
+        Ok(restore) => restore.finish(&document, &path.into_ends()).map_err(SyncError::from),
         Err(_) => Err(SyncError::Task { reason: "a download goes on after its end".to_owned() }),
     });
     finished.await.map_err(|error| SyncError::Task { reason: error.to_string() })??;
@@ -82,19 +91,26 @@ async fn begin(dir: &Path, genesis: &Genesis, urls: &[String], options: Options)
 }
 
 /// The height whose state is worth receiving: a little behind the newest tip that anybody claims. A claim that is a lie
-/// shows when its header is to be proven.
-async fn target(sources: &mut Sources, light: &LightClient) -> Result<Height, SyncError> {
-    let mut tips = Vec::new();
-    for source in sources.usable() {
-        match source.tip(light.genesis()).await {
-            Ok(tip) => tips.push(tip.get()),
-            Err(failure) => sources.failed(&source, failure),
+/// shows when its block is asked for, and the next target is chosen without it.
+async fn target(sources: &mut Sources, genesis: Hash) -> Result<Height, SyncError> {
+    let claims = loop {
+        let unasked = sources.unasked();
+        for source in &unasked {
+            match source.tip(genesis).await {
+                Ok(tip) => sources.claimed(source, tip),
+                Err(failure) => sources.failed(source, failure),
+            }
         }
-    }
-    let (Some(newest), Some(oldest)) = (tips.iter().max(), tips.iter().min()) else {
+        let claims = sources.claims();
+        if !claims.is_empty() || unasked.is_empty() {
+            break claims;
+        }
+        tokio::time::sleep(PAUSE).await;
+    };
+    let (Some(newest), Some(oldest)) = (claims.iter().max(), claims.iter().min()) else {
         return Err(sources.exhausted());
     };
-    Ok(Height::new(*oldest.max(&newest.saturating_sub(LAG))))
+    Ok((*oldest).max(Height::new(newest.get().saturating_sub(LAG))))
 }
 
 /// A state that nobody serves any longer is of no use.

@@ -7,13 +7,10 @@ use acumen_chain_store::{Piece, Prefix, Restore, RestoreError};
 use tokio::task::JoinSet;
 
 use super::error::{Failure, SyncError};
-use super::source::{Source, Sources};
+use super::source::{PAUSE, Source, Sources};
 
 /// Pieces asked of each node at a time: the next one is on its way while one is put to disk.
 const PER_SOURCE: usize = 2;
-
-/// How long to leave nodes alone that are busy.
-const PAUSE: Duration = Duration::from_millis(250);
 
 /// How often progress is told.
 const TELL: Duration = Duration::from_secs(5);
@@ -47,7 +44,7 @@ pub(super) async fn all(sources: &mut Sources, restore: &Arc<Restore>) -> Result
         while let Some(done) = asked.join_next().await {
             let (source, prefix, answer) =
                 done.map_err(|error| SyncError::Task { reason: error.to_string() })?;
-            busy |= matches!(answer, Err(Failure::Busy(_)));
+            busy |= matches!(answer, Err(Failure::Busy(_) | Failure::Missing(_)));
             take(sources, restore, source, prefix, answer).await?;
         }
         if busy {

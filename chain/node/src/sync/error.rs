@@ -52,6 +52,8 @@ pub(crate) enum Failure {
     Busy(String),
     #[error("does not keep the state at height {0}")]
     Pruned(Height),
+    #[error("does not have {0}")]
+    Missing(String),
     #[error("gave an answer that does not verify, do not use it: {0}")]
     Lying(String),
     #[error("serves the chain with genesis {0}")]

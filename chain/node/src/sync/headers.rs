@@ -1,89 +1,109 @@
 //! From genesis to the wanted block, by certificates alone.
 
+use std::collections::BTreeSet;
+
 use acumen_chain_client::light::{LightClient, LightError, SignedHeader};
 use acumen_chain_ledger::Genesis;
 use acumen_chain_store::StoredBlock;
-use acumen_protocol::Height;
+use acumen_protocol::{Hash, Height};
 
 use super::error::{Failure, SyncError};
-use super::source::{Source, Sources};
+use super::source::{PAUSE, Source, Sources};
 use super::to_stored;
 
 /// Headers asked for at a time.
 const AT_A_TIME: u32 = 256;
 
-/// Follows the chain to the block at `wanted`, with whichever node can show the way. The headers at which the validator
-/// set changed come back with it, for those who will ask this node.
-pub(super) async fn follow(
-    sources: &mut Sources,
-    light: &mut LightClient,
-    genesis: &Genesis,
-    wanted: Height,
-) -> Result<(Vec<SignedHeader>, StoredBlock), SyncError> {
-    let mut changes = Vec::new();
-    let tempo = genesis.params.tempo_blocks;
-    loop {
-        let Some(source) = sources.usable().into_iter().next() else { return Err(sources.exhausted()) };
-        match with(&source, light, &mut changes, wanted, tempo).await {
-            Ok(block) => return Ok((changes, block)),
-            Err(failure) => sources.failed(&source, failure),
-        }
-    }
-}
-
-async fn with(
-    source: &Source,
-    light: &mut LightClient,
-    changes: &mut Vec<SignedHeader>,
-    wanted: Height,
+/// What has been verified on the way from genesis. The headers that end epochs are kept: those who ask this node later
+/// must pass them too.
+pub(super) struct CertifiedPath {
+    light: LightClient,
     tempo: u64,
-) -> Result<StoredBlock, Failure> {
-    let lying = |error: LightError| Failure::Lying(error.to_string());
-    let block = source.block(wanted).await?;
-    if block.signed.header.height != wanted {
-        return Err(Failure::Lying(format!(
-            "asked for block {wanted}, it gave {}",
-            block.signed.header.height
-        )));
-    }
-    while let Err(error) = light.verify(&block.signed) {
-        let known = light.height();
-        let ahead = matches!(error, LightError::UnknownSet { .. }) && known < wanted;
-        if !ahead {
-            return Err(lying(error));
-        }
-        // The set changes with an epoch's last block; if the tempo itself has changed, every header is looked at.
-        advance(source, light, changes, known.get() - known.get() % tempo + tempo, tempo, wanted).await?;
-        if light.height() == known {
-            advance(source, light, changes, known.get() + 1, 1, wanted).await?;
-        }
-        if light.height() == known {
-            return Err(Failure::Lying("its headers do not lead to its tip".to_owned()));
-        }
-    }
-    light.clone().advance_block(block.clone()).map_err(lying)?;
-    Ok(to_stored(block))
+    ends: Vec<SignedHeader>,
 }
 
-/// Takes headers from `from` on as far as they can be trusted.
-async fn advance(
-    source: &Source,
-    light: &mut LightClient,
-    changes: &mut Vec<SignedHeader>,
-    from: u64,
-    step: u64,
-    wanted: Height,
-) -> Result<(), Failure> {
-    let headers = source.headers(Height::new(from), AT_A_TIME, step).await?;
-    for signed in headers.into_iter().filter(|signed| signed.header.height <= wanted) {
-        match light.advance(&signed) {
-            Ok(_) => {}
-            Err(LightError::UnknownSet { .. }) => return Ok(()),
-            Err(error) => return Err(Failure::Lying(error.to_string())),
-        }
-        if signed.next_validators.is_some() {
-            changes.push(signed);
+impl CertifiedPath {
+    pub(super) fn new(genesis: &Genesis) -> Result<Self, SyncError> {
+        let light = LightClient::from_genesis(genesis)?;
+        Ok(Self { light, tempo: genesis.params.tempo_blocks.max(1), ends: Vec::new() })
+    }
+
+    pub(super) const fn genesis(&self) -> Hash {
+        self.light.genesis()
+    }
+
+    /// The headers of the epochs' last blocks.
+    pub(super) fn into_ends(self) -> Vec<SignedHeader> {
+        self.ends
+    }
+
+    /// Goes on to the block at `wanted`, with whichever node can show the way. `None`: nodes can be asked, and none of
+    /// them has this block.
+    pub(super) async fn follow(
+        &mut self,
+        sources: &mut Sources,
+        wanted: Height,
+    ) -> Result<Option<StoredBlock>, SyncError> {
+        let mut without = BTreeSet::new();
+        loop {
+            let usable = sources.usable();
+            if usable.is_empty() {
+                let pruned = sources.any_pruned();
+                return Err(if pruned { SyncError::Pruned { height: wanted } } else { sources.exhausted() });
+            }
+            let Some(source) = usable.into_iter().find(|source| !without.contains(&source.url)) else {
+                return Ok(None);
+            };
+            match self.with(&source, wanted).await {
+                Ok(block) => return Ok(Some(block)),
+                Err(failure @ Failure::Missing(_)) => {
+                    sources.lacks(&source, wanted, failure);
+                    without.insert(source.url);
+                }
+                Err(failure) => {
+                    let later = matches!(failure, Failure::Busy(_) | Failure::Unreachable(_));
+                    sources.failed(&source, failure);
+                    if later {
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+            }
         }
     }
-    Ok(())
+
+    async fn with(&mut self, source: &Source, wanted: Height) -> Result<StoredBlock, Failure> {
+        let lying = |error: LightError| Failure::Lying(error.to_string());
+        let block = source.block(wanted).await?;
+        let found = block.signed.header.height;
+        if found != wanted {
+            return Err(Failure::Lying(format!("asked for block {wanted}, it gave {found}")));
+        }
+        while self.light.horizon() < wanted {
+            self.advance(source, wanted).await?;
+        }
+        self.light.clone().advance_block(block.clone()).map_err(lying)?;
+        Ok(to_stored(block))
+    }
+
+    /// Takes over headers that end epochs before `wanted`: at least the next one.
+    async fn advance(&mut self, source: &Source, wanted: Height) -> Result<(), Failure> {
+        let first = self.light.horizon();
+        let headers = source.headers(first, AT_A_TIME, self.tempo).await?;
+        if headers.is_empty() {
+            return Err(Failure::Lying(format!(
+                "it gave block {wanted}, and no header from {first} on leads there"
+            )));
+        }
+        for signed in headers.into_iter().filter(|signed| signed.header.height < wanted) {
+            // A node that began with a state gives what it has from a height on, whatever the step.
+            if signed.header.height == self.light.horizon() {
+                self.light.advance(&signed).map_err(|error| Failure::Lying(error.to_string()))?;
+                self.ends.push(signed);
+            }
+        }
+        if self.light.horizon() == first {
+            return Err(Failure::Missing(format!("the header of block {first}, which ends an epoch")));
+        }
+        Ok(())
+    }
 }

@@ -26,6 +26,9 @@ const PATIENCE: u32 = 3;
 /// Times in a row that a node may say that it is busy: half a minute.
 const BUSY: u32 = 120;
 
+/// How long to leave nodes alone that are busy or do not answer.
+pub(super) const PAUSE: Duration = Duration::from_millis(250);
+
 /// One node.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
@@ -37,7 +40,29 @@ pub(super) struct Source {
 /// All of them.
 #[derive(Debug)]
 pub(super) struct Sources {
-    all: Vec<(Source, u32, Option<Failure>)>,
+    all: Vec<Entry>,
+}
+
+/// One node and what has become of it.
+#[derive(Debug)]
+struct Entry {
+    source: Source,
+    /// Failures in a row.
+    failures: u32,
+    /// Why it is asked no more.
+    given_up: Option<Failure>,
+    tip: Claim,
+}
+
+/// What a node says of its tip: nothing but a reason to look there.
+#[derive(Debug)]
+enum Claim {
+    /// Not asked yet.
+    Unasked,
+    /// What it says.
+    Tip(Height),
+    /// It could not show a block that it must have by what it said; this is its answer.
+    Hollow(Failure),
 }
 
 impl Sources {
@@ -50,35 +75,67 @@ impl Sources {
             }
             let channel = endpoint.connect_timeout(CONNECT).timeout(ANSWER).tcp_nodelay(true).connect_lazy();
             let grpc = Grpc::new(channel).max_decoding_message_size(MAX_RESPONSE_BYTES);
-            Ok((Source { url: url.clone(), index, grpc }, 0, None))
+            let source = Source { url: url.clone(), index, grpc };
+            Ok(Entry { source, failures: 0, given_up: None, tip: Claim::Unasked })
         };
         Ok(Self { all: urls.iter().enumerate().map(source).collect::<Result<_, _>>()? })
     }
 
     /// Those worth asking.
     pub(super) fn usable(&self) -> Vec<Source> {
-        self.all
-            .iter()
-            .filter(|(_, _, failure)| failure.is_none())
-            .map(|(source, ..)| source.clone())
+        self.all.iter().filter(|entry| entry.given_up.is_none()).map(|entry| entry.source.clone()).collect()
+    }
+
+    /// Those that have not said yet where they stand.
+    pub(super) fn unasked(&self) -> Vec<Source> {
+        let unasked = self.all.iter().filter(|entry| entry.given_up.is_none());
+        unasked
+            .filter(|entry| matches!(entry.tip, Claim::Unasked))
+            .map(|entry| entry.source.clone())
             .collect()
     }
 
+    /// Tips that usable nodes claim.
+    pub(super) fn claims(&self) -> Vec<Height> {
+        let claim = |entry: &Entry| match (&entry.given_up, &entry.tip) {
+            (None, Claim::Tip(tip)) => Some(*tip),
+            _ => None,
+        };
+        self.all.iter().filter_map(claim).collect()
+    }
+
+    pub(super) fn claimed(&mut self, source: &Source, tip: Height) {
+        self.answered(source);
+        if let Some(entry) = self.all.get_mut(source.index) {
+            entry.tip = Claim::Tip(tip);
+        }
+    }
+
+    /// The node does not have a block at `height`. That is no fault: it may be behind, or have begun with a later state.
+    /// But where it stands counts no more if it says that it is there.
+    pub(super) fn lacks(&mut self, source: &Source, height: Height, failure: Failure) {
+        let Some(entry) = self.all.get_mut(source.index) else { return };
+        if matches!(entry.tip, Claim::Tip(tip) if tip >= height) {
+            tracing::warn!(node = source.url, %height, reason = %failure, "this node claims more than it shows");
+            entry.tip = Claim::Hollow(failure);
+        }
+    }
+
     pub(super) fn answered(&mut self, source: &Source) {
-        if let Some((_, failures, _)) = self.all.get_mut(source.index) {
-            *failures = 0;
+        if let Some(entry) = self.all.get_mut(source.index) {
+            entry.failures = 0;
         }
     }
 
     /// Notes a failure; a node that is at fault, or fails too often, is asked no more.
     pub(super) fn failed(&mut self, source: &Source, failure: Failure) {
-        let Some((_, failures, given_up)) = self.all.get_mut(source.index) else { return };
+        let Some(Entry { failures, given_up, .. }) = self.all.get_mut(source.index) else { return };
         *failures += 1;
         match &failure {
             Failure::Lying(reason) => {
                 tracing::error!(node = source.url, reason, "this node lies; asking it no more");
             }
-            Failure::Busy(_) if *failures < BUSY => return,
+            Failure::Busy(_) | Failure::Missing(_) if *failures < BUSY => return,
             Failure::Unreachable(reason) if *failures < PATIENCE => {
                 tracing::debug!(node = source.url, reason, "trying again");
                 return;
@@ -90,15 +147,19 @@ impl Sources {
 
     /// Why nobody is left.
     pub(super) fn exhausted(&self) -> SyncError {
-        let failures = self.all.iter().filter_map(|(source, _, failure)| {
-            failure.as_ref().map(|failure| format!("{} {failure}", source.url))
-        });
-        SyncError::Exhausted { failures: failures.collect() }
+        let failure = |entry: &Entry| match (&entry.given_up, &entry.tip) {
+            (Some(failure), _) => Some(format!("{} {failure}", entry.source.url)),
+            (None, Claim::Hollow(failure)) => {
+                Some(format!("{} claims more than it shows, it {failure}", entry.source.url))
+            }
+            _ => None,
+        };
+        SyncError::Exhausted { failures: self.all.iter().filter_map(failure).collect() }
     }
 
     /// True if somebody had the state and pruned it.
     pub(super) fn any_pruned(&self) -> bool {
-        self.all.iter().any(|(_, _, failure)| matches!(failure, Some(Failure::Pruned(_))))
+        self.all.iter().any(|entry| matches!(entry.given_up, Some(Failure::Pruned(_))))
     }
 }
 
@@ -107,7 +168,8 @@ fn failure(status: &tonic::Status, height: Height) -> Failure {
     match status.code() {
         Code::OutOfRange => Failure::Pruned(height),
         Code::ResourceExhausted => Failure::Busy(reason),
-        Code::NotFound | Code::InvalidArgument | Code::Unimplemented => Failure::Refused(reason),
+        Code::NotFound => Failure::Missing(reason),
+        Code::InvalidArgument | Code::Unimplemented => Failure::Refused(reason),
         code => Failure::Unreachable(format!("{code:?}: {reason}")),
     }
 }
