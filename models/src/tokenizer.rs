@@ -11,6 +11,7 @@
 
 mod chat;
 mod error;
+mod fence;
 mod folder;
 #[cfg(feature = "libtorch")]
 mod gguf;
@@ -33,10 +34,15 @@ pub use error::TokenizerError;
 pub use stream::Detokenizer;
 
 use crate::Token;
+use fence::fenced;
 use pieces::Pieces;
 
 /// Longest text that is encoded at once, in bytes: bounds the memory of a request.
 pub const MAX_TEXT_BYTES: usize = 64 << 20;
+
+/// What every tokenizer is tried with when it is loaded: letters of several alphabets, digits, signs, all kinds of space.
+const TRIAL: &str =
+    "The quick brown fox, 1234567890! JUMPS\tover \"the\" (lazy) dog;\r\n  <|é ß ☃ 漢字 🐳 e\u{301}|>\u{a0}";
 
 /// Text to tokens and back. See the module.
 #[derive(Debug, Clone)]
@@ -44,6 +50,8 @@ pub struct Tokenizer {
     /// None for bytes.
     encoder: Option<Box<Encoder>>,
     pieces: Pieces,
+    /// Ids that the model's network has, at least those of the vocabulary: usually some more, which stand for nothing.
+    ids: usize,
     special: BTreeSet<Token>,
     ends: Vec<Token>,
     kind: &'static str,
@@ -55,7 +63,8 @@ impl Tokenizer {
     #[must_use]
     pub fn of_bytes() -> Self {
         let pieces = Pieces::exact((0..=u8::MAX).map(|byte| vec![byte]), false);
-        Self { encoder: None, pieces, special: BTreeSet::new(), ends: Vec::new(), kind: "bytes", chat: None }
+        let (ids, special) = (pieces.len(), BTreeSet::new());
+        Self { encoder: None, pieces, ids, special, ends: Vec::new(), kind: "bytes", chat: None }
     }
 
     /// How text becomes tokens: `bytes`, `bpe`, `unigram`, `wordpiece` or `wordlevel`.
@@ -100,8 +109,10 @@ impl Tokenizer {
         let Some(encoder) = &self.encoder else {
             return Ok(crate::byte_tokens(text.as_bytes()));
         };
-        let encoding = encoder.encode_fast(text, add_special);
-        Ok(encoding.map_err(|error| TokenizerError::Encode(error.to_string()))?.get_ids().to_vec())
+        fenced("encoding a text", || {
+            let encoding = encoder.encode_fast(text, add_special);
+            Ok(encoding.map_err(|error| TokenizerError::Encode(error.to_string()))?.get_ids().to_vec())
+        })
     }
 
     /// The bytes that a token stands for, where they do not depend on its neighbours.
@@ -110,10 +121,11 @@ impl Tokenizer {
         self.pieces.get(token)
     }
 
-    /// The text of a sequence; what is not UTF-8 becomes U+FFFD.
+    /// The text of a sequence; what is not UTF-8 becomes U+FFFD. An id of the model's network that its vocabulary does not
+    /// have (they are padded) stands for nothing.
     ///
     /// # Errors
-    /// A token that the vocabulary does not have.
+    /// A token that the model does not have.
     pub fn decode(&self, tokens: &[Token], skip_special: bool) -> Result<String, TokenizerError> {
         let mut stream = self.detokenizer(skip_special);
         let mut text = String::new();
@@ -133,7 +145,9 @@ impl Tokenizer {
     /// What `tokenizers` itself makes of a sequence.
     fn decode_by_encoder(&self, tokens: &[Token], skip_special: bool) -> Result<String, TokenizerError> {
         let Some(encoder) = &self.encoder else { return Ok(String::new()) };
-        encoder.decode(tokens, skip_special).map_err(|error| TokenizerError::Decode(error.to_string()))
+        fenced("decoding tokens", || {
+            encoder.decode(tokens, skip_special).map_err(|error| TokenizerError::Decode(error.to_string()))
+        })
     }
 
     /// The `tokenizer.json` of this tokenizer; none for bytes.
@@ -145,8 +159,20 @@ impl Tokenizer {
         text.map_err(|error| TokenizerError::Invalid(error.to_string()))
     }
 
-    /// Puts a tokenizer together from `tokenizer.json`.
+    /// Puts a tokenizer together from `tokenizer.json`, and tries it once: a description may be read and fail with the
+    /// first text.
     fn from_json(json: &[u8]) -> Result<Self, TokenizerError> {
+        let tokenizer = fenced("reading it", || Self::read(json))?;
+        let tried =
+            tokenizer.encode(TRIAL, true).and_then(|tokens| tokenizer.decode_by_encoder(&tokens, false));
+        match tried {
+            Err(error @ TokenizerError::Invalid(_)) => Err(error),
+            // A vocabulary may lack some of these characters and have no token that stands for what it lacks.
+            _ => Ok(tokenizer),
+        }
+    }
+
+    fn read(json: &[u8]) -> Result<Self, TokenizerError> {
         let mut encoder =
             Encoder::from_bytes(json).map_err(|error| TokenizerError::Invalid(error.to_string()))?;
         // A file may say to cut or to pad every text: that is for training and would falsify a prompt.
@@ -161,7 +187,16 @@ impl Tokenizer {
             tokenizers::ModelWrapper::WordLevel(_) => "wordlevel",
         };
         let pieces = Pieces::of(&encoder)?;
-        Ok(Self { encoder: Some(Box::new(encoder)), pieces, special, ends: Vec::new(), kind, chat: None })
+        let ids = pieces.len();
+        Ok(Self {
+            encoder: Some(Box::new(encoder)),
+            pieces,
+            ids,
+            special,
+            ends: Vec::new(),
+            kind,
+            chat: None,
+        })
     }
 
     /// The id of a token that is written exactly so.

@@ -23,9 +23,12 @@ impl Tokenizer {
         let json = read(&folder.join("tokenizer.json"))?;
         let json = json.ok_or_else(|| TokenizerError::Missing(folder.into()))?;
         let mut tokenizer = Self::from_json(&json)?;
+        let network = object(&folder.join("config.json"))?;
+        let ids = network.get("vocab_size").and_then(Value::as_u64).and_then(|ids| usize::try_from(ids).ok());
+        tokenizer.ids = tokenizer.ids.max(ids.unwrap_or(0));
         let config = object(&folder.join("tokenizer_config.json"))?;
         let named = named_tokens(&config);
-        tokenizer.ends = ends(folder, &tokenizer, &named)?;
+        tokenizer.ends = ends(folder, &network, &tokenizer, &named)?;
         let file = read(&folder.join("chat_template.jinja"))?;
         let source = match file {
             Some(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
@@ -82,16 +85,17 @@ fn template_of(config: &Map<String, Value>) -> Option<String> {
 /// What ends a generation: the ids of `generation_config.json`, else of `config.json`, and the tokenizer's own.
 fn ends(
     folder: &Path,
+    network: &Map<String, Value>,
     tokenizer: &Tokenizer,
     named: &Map<String, Value>,
 ) -> Result<Vec<Token>, TokenizerError> {
     let mut ends = Vec::new();
-    for file in ["generation_config.json", "config.json"] {
-        let config = object(&folder.join(file))?;
+    for config in [&object(&folder.join("generation_config.json"))?, network] {
         match config.get("eos_token_id") {
             Some(Value::Array(ids)) => ends.extend(ids.iter().filter_map(id)),
+            // As in the model's own reading of these files: null is not there.
+            None | Some(Value::Null) => continue,
             Some(one) => ends.extend(id(one)),
-            None => continue,
         }
         break;
     }

@@ -20,6 +20,14 @@ const NORMAL: i64 = 1;
 const ENDS: [&str; 6] =
     ["<|im_end|>", "<|eot_id|>", "<|end|>", "<|endoftext|>", "<|eom_id|>", "<end_of_turn>"];
 
+/// Longest token of a SentencePiece vocabulary, in bytes. Its trainer allows 16 characters unless told otherwise; the longest
+/// in use are runs of some hundred spaces of three bytes.
+const LONGEST_PIECE: usize = 1 << 10;
+
+/// Bytes of all the ways to cut the tokens of a vocabulary in two: 256,000 tokens of ten letters need 23 million. A vocabulary
+/// made to need more would take minutes and gigabytes.
+const MAX_CUT_BYTES: usize = 1 << 28;
+
 /// The vocabulary of a file.
 struct Vocabulary {
     tokens: Vec<String>,
@@ -53,6 +61,8 @@ impl Tokenizer {
             }
         };
         let mut tokenizer = Self::from_json(json.to_string().as_bytes())?;
+        let embedding = file.tensor("token_embd.weight").and_then(|tensor| tensor.shape.first().copied());
+        tokenizer.ids = tokenizer.ids.max(embedding.unwrap_or(0));
         tokenizer.ends = vocabulary.ends(file)?;
         let named = vocabulary.named();
         let template = text(file, "tokenizer.chat_template")?;
@@ -247,17 +257,26 @@ fn sentence_piece(file: &Gguf, vocabulary: &Vocabulary) -> Result<Value, Tokeniz
             "byte_fallback": true,
             "ignore_merges": false,
             "vocab": vocabulary.ids(),
-            "merges": merges(vocabulary, &scores),
+            "merges": merges(vocabulary, &scores)?,
         },
     }))
 }
 
 /// The merges that scores imply: two tokens merge if they make a third, the best score first.
-fn merges(vocabulary: &Vocabulary, scores: &[f64]) -> Vec<[String; 2]> {
+fn merges(vocabulary: &Vocabulary, scores: &[f64]) -> Result<Vec<[String; 2]>, TokenizerError> {
     let ids: HashMap<&str, Token> =
         vocabulary.ids().into_iter().filter(|(_, id)| vocabulary.kinds[*id as usize] == NORMAL).collect();
-    let mut found = Vec::new();
+    let (mut found, mut bytes) = (Vec::new(), 0);
     for (text, id) in &ids {
+        if text.len() > LONGEST_PIECE {
+            let reason = format!("token {id} has {} bytes; at most {LONGEST_PIECE} are read", text.len());
+            return Err(TokenizerError::Invalid(reason));
+        }
+        bytes += text.len() * text.chars().count().saturating_sub(1);
+        if bytes > MAX_CUT_BYTES {
+            let reason = "its tokens are so many and so long that the merges they imply are without end";
+            return Err(TokenizerError::Invalid(reason.into()));
+        }
         for (at, _) in text.char_indices().skip(1) {
             let (left, right) = text.split_at(at);
             if let Some((left_id, right_id)) = ids.get(left).zip(ids.get(right)) {
@@ -269,5 +288,5 @@ fn merges(vocabulary: &Vocabulary, scores: &[f64]) -> Vec<[String; 2]> {
         let score = |entry: &(Token, Token, Token, [&str; 2])| scores[entry.0 as usize];
         score(b).total_cmp(&score(a)).then_with(|| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)))
     });
-    found.into_iter().map(|(.., parts)| parts.map(str::to_owned)).collect()
+    Ok(found.into_iter().map(|(.., parts)| parts.map(str::to_owned)).collect())
 }

@@ -29,14 +29,15 @@ impl<'a> Detokenizer<'a> {
     /// The text that this token completes; empty while a character is in the making.
     ///
     /// # Errors
-    /// A token that the vocabulary does not have.
+    /// A token that the model does not have.
     pub fn push(&mut self, token: Token) -> Result<String, TokenizerError> {
         let tokenizer = self.tokenizer;
-        let vocab = tokenizer.vocab_size();
+        let vocab = tokenizer.ids;
         if token as usize >= vocab {
             return Err(TokenizerError::Token { token, vocab });
         }
-        if self.skip_special && tokenizer.is_special(token) {
+        let padding = token as usize >= tokenizer.vocab_size();
+        if padding || (self.skip_special && tokenizer.is_special(token)) {
             return Ok(String::new());
         }
         match tokenizer.pieces.rule {

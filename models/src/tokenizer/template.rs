@@ -52,9 +52,11 @@ pub(super) fn without_generation_blocks(source: &str) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(start) = rest.find("{%") {
-        let Some(length) = rest[start..].find("%}") else { break };
-        let (before, tag) = (&rest[..start], &rest[start..start + length + 2]);
-        let inner = &tag[2..tag.len() - 2];
+        // `{%}` is no tag: its end may not begin within its beginning.
+        let Some(length) = rest[start + 2..].find("%}") else { break };
+        let end = start + 2 + length + 2;
+        let (before, tag) = (&rest[..start], &rest[start..end]);
+        let inner = &rest[start + 2..end - 2];
         let (open, inner) = inner.strip_prefix('-').map_or(("{%", inner), |inner| ("{%-", inner));
         let (close, inner) = inner.strip_suffix('-').map_or(("%}", inner), |inner| ("-%}", inner));
         out += before;
@@ -63,7 +65,7 @@ pub(super) fn without_generation_blocks(source: &str) -> String {
             "endgeneration" => out += &format!("{open} endif {close}"),
             _ => out += tag,
         }
-        rest = &rest[start + length + 2..];
+        rest = &rest[end..];
     }
     out + rest
 }

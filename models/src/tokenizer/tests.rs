@@ -194,6 +194,36 @@ fn chat_templates_give_the_text_of_jinja() {
 }
 
 #[test]
+fn tojson_writes_what_python_writes() {
+    let value = json!([{ "b": 1, "a": { "é🐳\u{7f}\"\n": null }, "c": [], "d": {} }]);
+    let render = |arguments: &str| {
+        let source = format!("{{{{ messages[0]|tojson({arguments}) }}}}");
+        let template = ChatTemplate::new(&source, Map::new()).unwrap();
+        template.render(value.as_array().unwrap(), false, &Map::new())
+    };
+    let text = |arguments: &str| render(arguments).unwrap();
+    let plain = "{\"a\": {\"é🐳\u{7f}\\\"\\n\": null}, \"b\": 1, \"c\": [], \"d\": {}}";
+    assert_eq!(text(""), plain);
+    assert_eq!(text("separators=(',', ':')"), plain.replace(": ", ":").replace(", ", ","));
+    let escaped = plain.replace("é🐳\u{7f}", "\\u00e9\\ud83d\\udc33\\u007f");
+    assert_eq!(text("ensure_ascii=true"), escaped);
+    let lines =
+        "{\n  \"a\": {\n    \"é🐳\u{7f}\\\"\\n\": null\n  },\n  \"b\": 1,\n  \"c\": [],\n  \"d\": {}\n}";
+    assert_eq!(text("indent=2"), lines);
+    assert_eq!(text("2"), lines);
+    assert_eq!(text("indent='\\t'"), lines.replace("  ", "\t"));
+    assert_eq!(text("indent=2, separators=(', ', '=')"), lines.replace(": ", "=").replace(",\n", ", \n"));
+    assert_eq!(text("indent=none, sort_keys=false"), plain);
+    for wrong in ["separators=(',',)", "indent=-1", "indent=[1]", "unknown=1"] {
+        assert!(render(wrong).is_err(), "{wrong}");
+    }
+    let unsorted =
+        ChatTemplate::new("{{ {'b': 1, 'a': [{'d': 2, 'c': 3}]}|tojson(sort_keys=true) }}", Map::new());
+    let unsorted = unsorted.unwrap().render::<Value, _>(&[], false, &Map::new()).unwrap();
+    assert_eq!(unsorted, "{\"a\": [{\"c\": 3, \"d\": 2}], \"b\": 1}");
+}
+
+#[test]
 fn a_template_refuses_in_its_own_words_and_cannot_run_for_ever() {
     let render =
         |source: &str| ChatTemplate::new(source, Map::new())?.render::<Value, _>(&[], false, &Map::new());
@@ -271,3 +301,5 @@ fn a_folder_gives_tokenizer_template_and_ends() {
     write("tokenizer.json", "{}");
     assert!(matches!(Tokenizer::from_folder(folder.path()), Err(TokenizerError::Invalid(_))));
 }
+
+mod hostile;

@@ -8,6 +8,7 @@ Takes the references beside it and spoils one thing in each copy. Prints a line 
 long it computed and how much memory it held; a file that was read, or that ended in another way than an error, is marked.
 """
 import argparse
+import base64
 import json
 import os
 import shutil
@@ -17,6 +18,9 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECONDS, MEGABYTES = 1.0, 200
+
+
+u32, u64 = (lambda value: struct.pack("<I", value)), (lambda value: struct.pack("<Q", value))
 
 
 def patched(data, at, value):
@@ -92,6 +96,41 @@ CONFIG = {
 }
 
 
+WORDS = {
+    "version": "1.0", "added_tokens": [], "normalizer": None, "post_processor": None, "decoder": None,
+    "pre_tokenizer": {"type": "Whitespace"}, "model": {"type": "WordLevel", "unk_token": "?", "vocab": {"?": 0, "a": 1}},
+}
+
+
+def charsmap(*units, length=None, texts=b""):
+    """A table of SentencePiece's normalizer: the length of a trie, the trie, texts."""
+    data = struct.pack("<I", 4 * len(units) if length is None else length) + b"".join(map(u32, units)) + texts
+    return {"normalizer": {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(data).decode()}}
+
+
+def template(*pieces):
+    single = [{"SpecialToken": {"id": p, "type_id": 0}} for p in pieces] + [{"Sequence": {"id": "A", "type_id": 0}}]
+    return {"post_processor": {"type": "TemplateProcessing", "single": single, "pair": single, "special_tokens": {}}}
+
+
+def tokenizers():
+    """`tokenizer.json` and the chat template of each."""
+    yield from (("empty", "", None), ("nested", "[" * 100_000, None), ("a list", "[]", None))
+    changes = {
+        "absent special token": template("<s>"), "table cut": charsmap(0, length=400), "table empty": charsmap(),
+        "table of no bytes": {"normalizer": {"type": "Precompiled", "precompiled_charsmap": ""}}, "branch outside": charsmap((1 << 20) << 10, texts=b"x\0"),
+        "leaf outside": charsmap(0x100 << 10 | 1 << 8), "table of 2^32-1": charsmap(0, length=2**32 - 1),
+        "no table": {"normalizer": {"type": "Precompiled"}}, "no vocabulary": {"model": {"type": "WordLevel"}},
+        "id of 2^32-1": {"model": {"type": "WordLevel", "unk_token": "?", "vocab": {"?": 2**32 - 1}}},
+        "merge of nothing": {"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["a", "b"]]}},
+        "regex": {"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated", "invert": False}},
+    }
+    for name, change in changes.items():
+        yield name, json.dumps({**WORDS, **change}), None
+    for name, source in {"tag": "{%}", "tag with signs": "{%-%}", "no end": "{% if", "endless": "{{" * 50_000}.items():
+        yield "template: " + name, json.dumps(WORDS), source
+
+
 def index(weight_map):
     return json.dumps({"metadata": {}, "weight_map": weight_map})
 
@@ -140,7 +179,6 @@ def entry(key, value, kind=None):
     return apply
 
 
-u32, u64 = (lambda value: struct.pack("<I", value)), (lambda value: struct.pack("<Q", value))
 NAME = "token_embd.weight"
 GGUF = {
     "empty": lambda d: b"", "magic only": lambda d: d[:4], "other magic": lambda d: patched(d, 0, b"GGML"),
@@ -209,6 +247,12 @@ def cases(folder):
     os.remove(os.path.join(place, "model.safetensors"))
     os.mkfifo(os.path.join(place, "model.safetensors"))
     yield place
+    for name, text, chat in tokenizers():
+        place = copy("tokenizer " + name)
+        open(os.path.join(place, "tokenizer.json"), "w").write(text)
+        if chat is not None:
+            open(os.path.join(place, "chat_template.jinja"), "w").write(chat)
+        yield place
     whole = os.path.join(folder, "whole.gguf")
     gguf_file(whole)
     data = open(whole, "rb").read()
@@ -226,8 +270,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for path in cases(folder):
             count += 1
-            said, seconds, megabytes, status = run(
-                [args.acumen, "model", "logits", "--model", path, "--ids", "1,2,3", "--top", "1"])
+            # Ids do without a tokenizer; a text needs it.
+            what = ["--prompt", "a"] if os.path.basename(path).startswith("tokenizer ") else ["--ids", "1,2,3"]
+            said, seconds, megabytes, status = run([args.acumen, "model", "logits", "--model", path, *what, "--top", "1"])
             lines = [line for line in said.splitlines() if line]
             fine = status == 1 and len(lines) == 1 and seconds < SECONDS and megabytes < MEGABYTES
             marked += not fine
