@@ -12,6 +12,7 @@ use serde_json::Value;
 use tch::{TchError, Tensor};
 
 use crate::engine::{Arena, Batch};
+use crate::nn::rope::Spans;
 use crate::weights::Builder;
 use crate::{ModelError, files};
 
@@ -31,8 +32,8 @@ pub(crate) struct Shape {
     pub(crate) windows: Vec<Option<usize>>,
     /// Whether positions beyond `context` can be computed at all.
     pub(crate) extends: bool,
-    /// Whether keys depend on the length of the text in which they entered.
-    pub(crate) spans: bool,
+    /// How keys depend on the length of the text in which they entered.
+    pub(crate) spans: Spans,
 }
 
 /// A causal network over a cache of keys and values.

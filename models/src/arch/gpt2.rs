@@ -9,6 +9,7 @@ use tch::{TchError, Tensor};
 use super::config::{self, MAX_CONTEXT, MAX_LAYERS, MAX_VOCAB, MAX_WIDTH, bounded, unsupported};
 use super::{Decoder, Shape};
 use crate::engine::{Arena, Batch};
+use crate::nn::rope::Spans;
 use crate::nn::{Activation, Heads, Linear};
 use crate::torch::dim;
 use crate::weights::{Builder, Rows};
@@ -111,7 +112,7 @@ pub(crate) fn build(path: &Path, config: &Value, mut builder: Builder<'_>) -> Re
         cache_width: 2 * width,
         windows: vec![None; fields.n_layer],
         extends: false,
-        spans: false,
+        spans: Spans::Alike,
     };
     let epsilon = fields.layer_norm_epsilon.unwrap_or(1e-5);
     Ok(Gpt2 { shape, epsilon, activation, embedding, positions, layers, norm, head, parameters })

@@ -73,7 +73,7 @@ pub(crate) fn build(
         cache_width: config.heads.cache_width(),
         windows: config.windows.clone(),
         extends: true,
-        spans: config.rope.depends_on_span(),
+        spans: config.rope.spans(),
     };
     Ok(Llama {
         shape,

@@ -2,6 +2,7 @@
 
 use super::sequence::{SequenceId, Sequences};
 use super::{SHORTEST_PREFIX, STEP_ROWS};
+use crate::nn::rope::Spans;
 
 /// Tokens of one sequence that run in a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,9 +17,9 @@ pub(crate) struct Run {
 
 /// The runs of a step, if memory allows all of them, in the order in which they claim it.
 ///
-/// A new text that begins like one that is being read in the same step waits: it will copy instead of compute. `strict`
+/// A new text that begins like one that is being read in the same step waits: it will copy instead of compute. `spans`
 /// as in [`super::sequence::Sequence::shared`].
-pub(crate) fn plan(sequences: &Sequences, strict: bool) -> Vec<Run> {
+pub(crate) fn plan(sequences: &Sequences, spans: Spans) -> Vec<Run> {
     let pending = |single: bool| {
         sequences.iter().filter(move |(_, text)| text.pending() > 0 && (text.pending() == 1) == single)
     };
@@ -32,9 +33,9 @@ pub(crate) fn plan(sequences: &Sequences, strict: bool) -> Vec<Run> {
             break;
         }
         let have =
-            sequences.values().map(|other| other.shared(text, other.cached, strict)).max().unwrap_or(0);
+            sequences.values().map(|other| other.shared(text, other.cached, spans)).max().unwrap_or(0);
         let better = |run: &Run| {
-            let shared = || sequences[&run.id].shared(text, run.from + run.tokens, strict);
+            let shared = || sequences[&run.id].shared(text, run.from + run.tokens, spans);
             run.tokens > 1 && shared() >= have.max(text.cached) + SHORTEST_PREFIX
         };
         if runs.iter().any(better) {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::extents::Extent;
 use crate::Token;
+use crate::nn::rope::Spans;
 
 /// Name of a sequence, never used twice by one engine.
 pub(crate) type SequenceId = u64;
@@ -52,14 +53,15 @@ impl Sequence {
     }
 
     /// How many tokens of another text can use this one's keys and values, of those that this one will have at `most`.
-    /// `strict` where keys depend on the length of their text.
-    pub(crate) fn shared(&self, other: &Self, most: usize, strict: bool) -> usize {
+    /// `spans` says for which lengths of their texts keys are the same.
+    pub(crate) fn shared(&self, other: &Self, most: usize, spans: Spans) -> usize {
         let most = most.min(self.tokens.len());
         let same = self.tokens[..most].iter().zip(&other.tokens).take_while(|(a, b)| a == b).count();
-        if !strict {
+        if spans == Spans::Alike {
             return same;
         }
-        self.spans[..same].iter().zip(&other.spans).take_while(|(a, b)| a == b).count()
+        let alike = |(a, b): &(&usize, &usize)| spans.class(**a) == spans.class(**b);
+        self.spans[..same].iter().zip(&other.spans).take_while(alike).count()
     }
 }
 

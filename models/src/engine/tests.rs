@@ -96,6 +96,43 @@ fn a_text_that_begins_like_another_is_copied() {
     assert_eq!((after.copied - before.copied, after.computed - before.computed), (40, 5));
 }
 
+/// How many tokens of a text were copied, after checking what is said of it.
+fn copied(model: &DecoderModel, name: &str, text: &[Token]) -> u64 {
+    let before = model.engine().borrow().counts().copied;
+    let session = model.open(&[text.to_vec()]).unwrap();
+    assert_close(&session.predict()[0], &alone(name, text), name);
+    model.engine().borrow().counts().copied - before
+}
+
+#[test]
+fn texts_of_lengths_whose_angles_are_alike_share_their_beginnings() {
+    // Both are made for 16 positions; each further length has its own angles, or all further lengths have the same.
+    for (name, beyond) in [("llama-dynamic", 0), ("llama-longrope", 30)] {
+        let model = model(name, 4096);
+        let whole = text(1, 40);
+        assert_eq!(copied(&model, name, &whole[..10]), 0);
+        assert_eq!(copied(&model, name, &whole[..15]), 10, "{name}");
+        assert_eq!(copied(&model, name, &whole[..30]), 0, "{name}: other angles");
+        assert_eq!(copied(&model, name, &whole), beyond, "{name}");
+    }
+}
+
+#[test]
+fn divisors_that_are_the_same_at_every_length_hinder_no_sharing() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = reference("llama-longrope");
+    std::fs::copy(from.join("model.safetensors"), folder.path().join("model.safetensors")).unwrap();
+    let config = std::fs::read_to_string(from.join("config.json")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    config["rope_parameters"]["short_factor"] = config["rope_parameters"]["long_factor"].clone();
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let name = folder.path().to_str().unwrap();
+    let model = model(name, 4096);
+    let whole = text(1, 40);
+    assert_eq!(copied(&model, name, &whole[..10]), 0);
+    assert_eq!(copied(&model, name, &whole), 10);
+}
+
 #[test]
 fn long_prompts_are_read_in_chunks_between_the_steps_of_others() {
     let model = model("llama-llama3", 4096);

@@ -11,7 +11,7 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use crate::torch::dim;
 
-pub(crate) use config::{RopeConfig, RopeFields};
+pub(crate) use config::{RopeConfig, RopeFields, Spans};
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub(crate) enum Angles {
 
 impl Rope {
     pub(crate) fn new(config: RopeConfig) -> Self {
-        let fixed = (!config.depends_on_span()).then(|| frequencies::at(&config, 0));
+        let fixed = (config.spans() == Spans::Alike).then(|| frequencies::at(&config, 0));
         let attention = frequencies::attention(&config) as f32;
         Self { config, fixed, attention }
     }
@@ -60,13 +60,15 @@ impl Rope {
         let half = self.config.dim / 2;
         let count = positions.len() * half;
         let (mut cos, mut sin) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        let mut own = (0, Vec::new());
+        let lengths = self.config.spans();
+        let mut own = (None, Vec::new());
         for (position, span) in positions.iter().zip(spans) {
             let frequencies = match &self.fixed {
                 Some(fixed) => fixed,
                 None => {
-                    if own.0 != *span {
-                        own = (*span, frequencies::at(&self.config, *span));
+                    let class = Some(lengths.class(*span));
+                    if own.0 != class {
+                        own = (class, frequencies::at(&self.config, *span));
                     }
                     &own.1
                 }

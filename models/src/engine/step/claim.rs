@@ -96,7 +96,7 @@ impl Engine {
 
     /// Copies keys and values from the text that shares the longest beginning.
     fn copy_prefix(&mut self, id: SequenceId, extent: Extent) -> Result<(), TchError> {
-        let strict = self.network.shape().spans;
+        let spans = self.network.shape().spans;
         let Some(text) = self.sequences.get(&id) else { return Ok(()) };
         // The last token is computed in any case: it gives the answer.
         let most = text.tokens.len() - 1;
@@ -105,7 +105,7 @@ impl Engine {
             .iter()
             .filter(|(other, _)| **other != id)
             .filter_map(|(_, other)| {
-                Some((other.shared(text, other.cached.min(most), strict), other.extent?))
+                Some((other.shared(text, other.cached.min(most), spans), other.extent?))
             })
             .max_by_key(|(shared, _)| *shared);
         let Some((shared, source)) = longest else { return Ok(()) };

@@ -144,9 +144,36 @@ impl RopeConfig {
         }
     }
 
-    /// Whether frequencies depend on the length of the text.
-    pub(crate) fn depends_on_span(&self) -> bool {
-        matches!(self.scaling, Scaling::Dynamic { .. } | Scaling::LongRope(_))
+    /// Which lengths of a text have the same frequencies.
+    pub(crate) fn spans(&self) -> Spans {
+        match &self.scaling {
+            Scaling::Dynamic { .. } => Spans::AlikeUpTo(self.positions),
+            // Lengths are whole numbers: more than 16.5 tokens are more than 16.
+            Scaling::LongRope(long) if long.short != long.long => Spans::Beyond(long.original as usize),
+            _ => Spans::Alike,
+        }
+    }
+}
+
+/// Which lengths of a text turn its tokens by the same angles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spans {
+    /// All of them.
+    Alike,
+    /// Those up to so many tokens; each greater one has its own.
+    AlikeUpTo(usize),
+    /// Those up to so many tokens; all greater ones have others.
+    Beyond(usize),
+}
+
+impl Spans {
+    /// A number that lengths with the same angles have in common.
+    pub(crate) fn class(self, span: usize) -> usize {
+        match self {
+            Self::Alike => 0,
+            Self::AlikeUpTo(positions) => span.max(positions),
+            Self::Beyond(positions) => usize::from(span > positions),
+        }
     }
 }
 
