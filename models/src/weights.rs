@@ -18,7 +18,7 @@ use crate::{Dtype, ModelError, files};
 
 /// Named tensors. See the module.
 pub(crate) trait WeightSource {
-    /// Every tensor that it holds, in a fixed order.
+    /// Every tensor that it holds, in a fixed order, with its shape in the file.
     fn tensors(&self) -> Vec<TensorInfo>;
 
     /// Whether it holds a tensor of this name.
@@ -170,8 +170,13 @@ impl<'a> Builder<'a> {
         shape: [usize; 2],
     ) -> Result<Linear, ModelError> {
         let [inputs, outputs] = shape;
-        let stored = self.tensor(weight, &shape)?;
         let bias = self.tensor(bias, &[outputs])?;
+        let part = Rows { weight: weight.into(), outputs, inputs };
+        if let Some(layer) = self.source.packed(&[part], Some(&bias), &self.target)? {
+            self.parameters += (outputs * inputs) as u64;
+            return Ok(layer);
+        }
+        let stored = self.tensor(weight, &shape)?;
         debug_assert_eq!(stored.size(), [dim(inputs), dim(outputs)]);
         Linear::new(stored.f_transpose(0, 1)?.f_contiguous()?, Some(bias), &self.target)
     }
@@ -203,7 +208,7 @@ pub(crate) fn fault(path: &Path, tensor: &str, reason: impl Into<String>) -> Mod
 }
 
 /// Refuses NaN and infinity. The sum shows them in one pass; only a sum that is not finite is looked at again.
-fn check_finite(path: &Path, name: &str, tensor: &Tensor) -> Result<(), ModelError> {
+pub(crate) fn check_finite(path: &Path, name: &str, tensor: &Tensor) -> Result<(), ModelError> {
     if tensor.f_sum(Kind::Float)?.f_double_value(&[])?.is_finite() {
         return Ok(());
     }

@@ -18,7 +18,7 @@ use crate::nn::Linear;
 use crate::options::Dtype;
 use crate::quant::{Groups, Int4, Int8};
 use crate::torch::dim;
-use crate::weights::{Rows, Target, WeightSource, fault};
+use crate::weights::{Rows, Target, WeightSource, check_finite, fault};
 
 /// See the module.
 #[derive(Debug)]
@@ -98,11 +98,16 @@ impl GgufSource {
             .collect()
     }
 
-    /// The tensor of one part of a linear layer.
+    /// The tensor of one part of a linear layer: in a file all of them are `[outputs, inputs]`, also those that Hugging Face
+    /// keeps the other way round.
     fn stored(&self, part: &Rows) -> Result<&TensorInfo, ModelError> {
         let tensor = self.find(&part.weight)?;
-        self.check(tensor, &[part.outputs, part.inputs])?;
-        Ok(tensor)
+        let expected = [part.outputs, part.inputs];
+        if tensor.shape == expected {
+            return Ok(tensor);
+        }
+        let reason = format!("shape {:?}, expected {expected:?}", tensor.shape);
+        Err(fault(self.file.path(), &tensor.name, reason))
     }
 
     /// Rows of one head, if the file has them in rotary pairs.
@@ -165,7 +170,7 @@ impl WeightSource for GgufSource {
             .map(|(name, place)| {
                 let tensor = &self.file.tensors()[*place];
                 let dtype = tensor.kind.to_string().to_lowercase();
-                inspect::TensorInfo { name: name.clone(), shape: self.shapes[*place].clone(), dtype }
+                inspect::TensorInfo { name: name.clone(), shape: tensor.shape.clone(), dtype }
             })
             .collect()
     }
@@ -199,13 +204,20 @@ impl WeightSource for GgufSource {
             && Int4::fits(outputs, inputs)
         {
             let mut groups = Groups::default();
-            for tensor in &tensors {
-                groups.push(tensor.kind, &self.ordered(tensor)?);
+            for (tensor, part) in tensors.iter().zip(rows) {
+                if !groups.push(tensor.kind, &self.ordered(tensor)?) {
+                    return Err(fault(self.file.path(), &part.weight, "holds NaN or infinity"));
+                }
             }
             Linear::Int4(groups.pack(outputs, inputs, bias, to)?)
         } else if tensors.iter().all(|tensor| tensor.kind.is_quantised()) {
             // Whoever made the file gave these tensors more than four bits, so they keep more: eight.
-            let parts = tensors.iter().map(|tensor| self.floats(tensor)).collect::<Result<Vec<_>, _>>()?;
+            let values = |(tensor, part): (&&TensorInfo, &Rows)| {
+                let values = self.floats(tensor)?;
+                check_finite(self.file.path(), &part.weight, &values)?;
+                Ok(values)
+            };
+            let parts = tensors.iter().zip(rows).map(values).collect::<Result<Vec<_>, ModelError>>()?;
             let weight = Tensor::f_cat(&parts, 0)?;
             Linear::Int8(Int8::quantise(&weight, bias.map(Tensor::shallow_clone), to)?)
         } else {

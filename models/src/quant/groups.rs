@@ -22,13 +22,17 @@ impl Groups {
         matches!(kind, GgmlType::Q4_0 | GgmlType::Q4_1 | GgmlType::Q4K) && inputs.is_multiple_of(GROUP)
     }
 
-    /// Adds the rows of a tensor.
-    pub(crate) fn push(&mut self, kind: GgmlType, bytes: &[u8]) {
+    /// Adds the rows of a tensor; says whether all its numbers are finite.
+    pub(crate) fn push(&mut self, kind: GgmlType, bytes: &[u8]) -> bool {
+        let before = self.steps.len();
         four_bit_groups(kind, bytes, |values, step, least| {
             self.values.extend(values.iter().map(|value| i32::from(*value)));
             self.steps.push(step);
             self.leasts.push(least);
         });
+        let new = self.steps[before..].iter().zip(&self.leasts[before..]);
+        // The products of both with what four bits hold are finite, too: half-precision scales are far below f32's largest.
+        new.fold(true, |finite, (step, least)| finite & (step + least).is_finite())
     }
 
     /// The layer of all rows that were added.

@@ -136,3 +136,70 @@ fn more_than_four_bits_are_kept_in_eight_and_floats_are_left_to_the_layer() {
     assert!(matches!(layer, Some(Linear::Int8(_))));
     assert!(source(&writer(1, &[0; 1024])).packed(&rows, None, &to).unwrap().is_none());
 }
+
+/// A block of Q8_0 with scale 1/2, or with `scale`.
+fn eight_bits(scale: f32) -> Vec<u8> {
+    let mut block = half::f16::from_f32(scale).to_le_bytes().to_vec();
+    block.extend((0..32).map(|value| value * 3));
+    block
+}
+
+/// One layer of GPT-2 with 32 inputs and 16 outputs.
+fn gpt2(kind: u32, bytes: &[u8]) -> Linear {
+    let writer = Writer::default()
+        .text("general.architecture", "gpt2")
+        .tensor("blk.0.ffn_up.weight", &[16, 32], kind, bytes)
+        .floats("blk.0.ffn_up.bias", &[16], &[0.0; 16]);
+    let mut source = source(&writer);
+    let name = |part: &str| format!("transformer.h.0.mlp.c_fc.{part}");
+    let mut builder = crate::weights::Builder::new(&mut source, Target::new(Dtype::Int4, Device::Cpu));
+    let layer = builder.transposed(&name("weight"), &name("bias"), [32, 16]).unwrap();
+    assert_eq!(builder.parameters(), 16 * 32 + 16);
+    builder.finish(&|_| false).unwrap();
+    layer
+}
+
+#[test]
+fn layers_of_gpt2_are_not_rounded_again() {
+    assert!(matches!(gpt2(8, &eight_bits(0.5).repeat(16)), Linear::Int8(_)));
+    // Q4_1 whose step is a quarter and whose values do not use all of its span.
+    let quarter = half::f16::from_f32(0.25).to_le_bytes();
+    let bytes: Vec<u8> = (0..16u8)
+        .flat_map(|row| [&quarter[..], &[0, 0], &[row % 7 | (3 + row % 5) << 4; 16]].concat())
+        .collect();
+    let layer = gpt2(3, &bytes);
+    assert!(matches!(layer, Linear::Int4(_)));
+    let one_hot = Tensor::eye(32, (Kind::BFloat16, Device::Cpu));
+    let read = layer.forward(&one_hot).unwrap().to_kind(Kind::Float).tr();
+    let mut values = vec![0.0; 16 * 32];
+    GgmlType::Q4_1.dequantize(&bytes, &mut values);
+    assert_eq!(Vec::<f32>::try_from(read.reshape(16 * 32)).unwrap(), values);
+}
+
+#[test]
+fn what_is_not_a_number_is_refused_by_name_in_packed_layers_too() {
+    let four = |step: f32, least: f32| {
+        let number = |value: f32| half::f16::from_f32(value).to_le_bytes();
+        [&number(step)[..], &number(least)[..], &[0x21; 16]].concat()
+    };
+    let rows = [Rows { weight: "lm_head.weight".into(), outputs: 16, inputs: 32 }];
+    for (kind, block) in [
+        (3, four(f32::INFINITY, 0.0)),
+        (3, four(0.5, f32::NAN)),
+        (3, four(0.5, f32::NEG_INFINITY)),
+        (8, eight_bits(f32::INFINITY)),
+        (8, eight_bits(f32::NAN)),
+    ] {
+        let good = if kind == 3 { four(0.5, 0.25) } else { eight_bits(0.5) };
+        let bytes = [good.repeat(15), block].concat();
+        let writer = Writer::default().text("general.architecture", "llama").tensor(
+            "output.weight",
+            &[16, 32],
+            kind,
+            &bytes,
+        );
+        let error = source(&writer).packed(&rows, None, &Target::new(Dtype::Int4, Device::Cpu));
+        let error = error.map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("`lm_head.weight`") && error.contains("NaN or infinity"), "{error}");
+    }
+}
