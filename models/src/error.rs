@@ -15,7 +15,7 @@ pub enum ModelError {
         reason: String,
     },
     /// The file is larger than the loader may read.
-    #[error("{path}: {bytes} bytes, more than the {limit} allowed; raise `max_file_bytes` if that is meant")]
+    #[error("{path}: {bytes} bytes, more than the {limit} that are read from a file of this kind")]
     TooLarge {
         /// The file.
         path: PathBuf,

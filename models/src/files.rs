@@ -8,6 +8,9 @@ use blake2::{Blake2b, Digest as _};
 
 use crate::ModelError;
 
+/// Largest file that is read into memory whole, whatever the options allow to be mapped.
+const HELD_BYTES: u64 = 16 << 30;
+
 /// blake2b-256.
 pub(crate) struct Digest;
 
@@ -37,7 +40,7 @@ pub(crate) fn length(path: &Path) -> Result<u64, ModelError> {
 
 /// The whole file, if it has at most `limit` bytes.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ModelError> {
-    let bytes = length(path)?;
+    let (bytes, limit) = (length(path)?, limit.min(HELD_BYTES));
     if bytes > limit {
         return Err(ModelError::TooLarge { path: path.into(), bytes, limit });
     }

@@ -109,24 +109,25 @@ impl From<Device> for String {
 pub struct LoadOptions {
     /// Threads inside one operation of libtorch, for the calling thread; none keeps libtorch's own choice.
     pub threads: Option<usize>,
-    /// Largest file to read or map, in bytes.
+    /// Largest file to map, in bytes. What is read into memory whole (byte GPTs, TorchScript, n-grams) has a bound of its own.
     pub max_file_bytes: u64,
     /// How the linear layers of a decoder are stored.
     pub dtype: Dtype,
     /// Where a decoder runs.
     pub device: Device,
-    /// Tokens whose keys and values the cache holds; none takes what one GiB holds, and one whole window at least.
+    /// Tokens whose keys and values the cache holds; none takes what one GiB holds. A window that the
+    /// cache does not hold is cut to it.
     pub cache_tokens: Option<usize>,
     /// Answer byte by byte, whatever the model's own vocabulary is (see [`crate::bytewise`]).
     pub bytes: bool,
 }
 
 impl Default for LoadOptions {
-    /// One thread, because replicas run side by side; files of up to 16 GiB; the processor.
+    /// One thread, because replicas run side by side; any file that a disk holds; the processor.
     fn default() -> Self {
         Self {
             threads: Some(1),
-            max_file_bytes: 16 << 30,
+            max_file_bytes: 1 << 44,
             dtype: Dtype::Auto,
             device: Device::Cpu,
             cache_tokens: None,

@@ -172,15 +172,7 @@ fn optimise(
     let mut since = (Instant::now(), 0u64, 0.0);
     for step in 0..config.steps {
         optimiser.set_lr(learning_rate(config, step));
-        let (inputs, targets) = data.batch()?;
-        let logits = gpt.logits(&inputs)?.f_view([-1, i64::from(VOCAB)])?;
-        let loss = logits.f_cross_entropy_loss::<Tensor>(
-            &targets.f_view([-1])?,
-            None,
-            Reduction::Mean,
-            -100,
-            0.0,
-        )?;
+        let loss = loss(gpt, data.batch()?)?;
         optimiser.zero_grad();
         loss.f_backward()?;
         optimiser.clip_grad_norm(LARGEST_GRADIENT);
@@ -209,6 +201,13 @@ fn optimise(
         }
     }
     Ok(())
+}
+
+/// Mean nats that a batch of inputs costs, each of whose tokens has a target.
+fn loss(gpt: &Gpt, (inputs, targets): (Tensor, Tensor)) -> Result<Tensor, ModelError> {
+    let logits = gpt.logits(&inputs)?.f_view([-1, i64::from(VOCAB)])?;
+    let targets = targets.f_view([-1])?;
+    Ok(logits.f_cross_entropy_loss::<Tensor>(&targets, None, Reduction::Mean, -100, 0.0)?)
 }
 
 fn learning_rate(config: &TrainConfig, step: u64) -> f64 {

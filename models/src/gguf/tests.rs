@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::Gguf;
 use super::testing::{Writer, parse};
 use crate::ModelError;
 
@@ -182,4 +183,15 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_file_may_be_larger_than_the_memory() {
+    use std::io::Write as _;
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&Writer::default().text("general.architecture", "llama").bytes()).unwrap();
+    // A hole, of which a disk keeps nothing.
+    file.as_file().set_len(40 << 30).unwrap();
+    let opened = Gguf::open(file.path(), crate::LoadOptions::default().max_file_bytes);
+    assert!(!matches!(opened, Err(ModelError::TooLarge { .. })), "{opened:?}");
 }

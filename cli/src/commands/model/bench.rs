@@ -92,6 +92,14 @@ impl Subject {
         }
     }
 
+    /// Why somebody else could not go on.
+    fn fault(&self) -> Option<String> {
+        match self {
+            Self::Ours(_) => None,
+            Self::Other(other) => other.fault().map(|fault| format!("{}: {fault}", other.name())),
+        }
+    }
+
     /// Tokens per second; none where it cannot do that.
     fn measure(&mut self, what: What, round: usize) -> Result<Option<f64>> {
         match self {
@@ -133,14 +141,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<()> {
     let figures = rounds(&mut subjects, &plan, args.rounds)?;
     let rows: Vec<(String, Figures)> = subjects.iter().map(Subject::name).zip(figures).collect();
     let bandwidth = engine::bandwidth(plan.threads);
-    for subject in &subjects {
-        match subject {
-            Subject::Ours(_) => {}
-            Subject::Other(other) => {
-                notes.extend(other.fault().map(|fault| format!("{}: {fault}", other.name())));
-            }
-        }
-    }
+    notes.extend(subjects.iter().filter_map(Subject::fault));
     if !args.json {
         return table::print(&args.model, &plan, args.rounds, &rows, &reads(&subjects), bandwidth, &notes);
     }
