@@ -6,6 +6,7 @@
 //! hidden from attention and left out of the pooling).
 
 mod bert;
+mod describe;
 mod modules;
 mod pooling;
 mod text;
@@ -24,6 +25,7 @@ use crate::weights::safetensors::SafeTensorsSource;
 use crate::weights::{Builder, Target};
 use crate::{Dtype, LoadOptions, ModelError, Token, Tokenizer, files};
 use bert::Bert;
+pub(crate) use describe::describe;
 use modules::{Modules, Step};
 use pooling::Pooling;
 use text::TextRules;
@@ -118,6 +120,14 @@ impl Encoder {
     /// # Errors
     /// A folder without `tokenizer.json`, a text that is too long to encode, or a failure of the engine.
     pub fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, ModelError> {
+        self.embed(&self.tokens(texts)?)
+    }
+
+    /// The tokens of texts as [`Encoder::embed`] takes them: special ones included, cut to [`Encoder::context`].
+    ///
+    /// # Errors
+    /// A folder without `tokenizer.json`, or a text that is too long to encode.
+    pub fn tokens(&self, texts: &[&str]) -> Result<Vec<Vec<Token>>, ModelError> {
         let Some(tokenizer) = &self.tokenizer else {
             let reason = "this encoder came without tokenizer.json; give tokens".into();
             return Err(ModelError::Config { field: "text", reason });
@@ -135,7 +145,7 @@ impl Encoder {
             }
             Ok(tokens)
         };
-        self.embed(&texts.iter().map(encode).collect::<Result<Vec<_>, ModelError>>()?)
+        texts.iter().map(encode).collect()
     }
 
     /// One vector for each text of tokens, special ones included.

@@ -150,7 +150,8 @@ fn cache_tokens(network: &dyn Decoder, options: &LoadOptions, target: Target) ->
     Ok(tokens)
 }
 
-fn digest<'a>(parts: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
+/// blake2b-256 of what a model is read from.
+pub(crate) fn digest<'a>(parts: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
     let mut hash = Blake2b::<U32>::new();
     parts.for_each(|part| hash.update(part));
     hash.finalize().into()

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 #[cfg(feature = "libtorch")]
 use crate::weights::{WeightSource as _, safetensors::SafeTensorsSource};
-use crate::{LoadOptions, Memory, ModelError, ModelInfo, load};
+use crate::{LoadOptions, Memory, ModelError, ModelInfo, Token, Tokenizer, load};
 
 /// One tensor of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,19 +31,58 @@ pub struct Inspection {
     pub tensors: Vec<TensorInfo>,
     /// What it keeps in memory, where it knows.
     pub memory: Option<Memory>,
+    /// Numbers in a vector, where it is an encoder.
+    pub vector: Option<usize>,
+    /// How text becomes tokens, where the model came with a tokenizer that can be used.
+    pub tokenization: Option<Tokenization>,
+    /// Why its tokenizer cannot be used; the model runs with token ids then.
+    pub tokenizer_fault: Option<String>,
     /// The card in the file, where there is one.
     pub card: serde_json::Value,
 }
 
-/// Loads a model and describes it.
+/// A tokenizer, described.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tokenization {
+    /// `bytes`, `bpe`, `unigram`, `wordpiece` or `wordlevel`.
+    pub kind: String,
+    /// Number of its tokens.
+    pub tokens: usize,
+    /// Tokens after which generation ends.
+    pub end_tokens: Vec<Token>,
+    /// The template that turns chat messages into text.
+    pub chat_template: Option<String>,
+}
+
+impl Tokenization {
+    pub(crate) fn of(tokenizer: &Tokenizer) -> Self {
+        Self {
+            kind: tokenizer.kind().into(),
+            tokens: tokenizer.vocab_size(),
+            end_tokens: tokenizer.end_tokens().to_vec(),
+            chat_template: tokenizer.chat_template().map(|template| template.source().to_owned()),
+        }
+    }
+}
+
+/// Loads a model or an encoder and describes it.
 ///
 /// # Errors
 /// What is wrong with the file.
 pub fn inspect(path: &Path, options: &LoadOptions) -> Result<Inspection, ModelError> {
+    #[cfg(feature = "libtorch")]
+    if path.is_dir() && crate::encoder::Encoder::is_encoder(path) {
+        return crate::encoder::describe(path, options);
+    }
     let model = load(path, options)?;
     let (info, memory) = (model.info().clone(), model.memory());
     let (tensors, card) = contents(path, options, &info)?;
-    Ok(Inspection { info, file_bytes: bytes(path)?, tensors, memory, card })
+    let (tokenization, tokenizer_fault) = match Tokenizer::of_model(path, options.max_file_bytes) {
+        Ok(found) => (found.as_ref().map(Tokenization::of), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let file_bytes = bytes(path)?;
+    Ok(Inspection { info, file_bytes, tensors, memory, vector: None, tokenization, tokenizer_fault, card })
 }
 
 /// Size of a file, or of the weights in a folder.

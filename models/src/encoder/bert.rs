@@ -54,6 +54,7 @@ pub(super) struct Bert {
     places: Tensor,
     norm: Norm,
     layers: Vec<Layer>,
+    parameters: u64,
 }
 
 /// Builds the network of a `config.json`.
@@ -73,6 +74,7 @@ pub(super) fn build(path: &Path, value: &Value, mut builder: Builder<'_>) -> Res
     let layers = (0..fields.num_hidden_layers)
         .map(|index| layer(&fields, &mut builder, &format!("{prefix}encoder.layer.{index}.")))
         .collect::<Result<Vec<_>, _>>()?;
+    let parameters = builder.parameters();
     // The pooler and the heads of tasks are not part of an encoder; position ids are counted here.
     builder.finish(&|name| {
         let heads = ["cls.", "classifier.", "qa_outputs."];
@@ -80,8 +82,8 @@ pub(super) fn build(path: &Path, value: &Value, mut builder: Builder<'_>) -> Res
             || heads.iter().any(|head| name.starts_with(head))
             || name.ends_with("position_ids")
     })?;
-    let epsilon = fields.layer_norm_eps.unwrap_or(1e-12);
-    Ok(Bert { heads: dim(fields.num_attention_heads), epsilon, activation, words, places, norm, layers })
+    let (heads, epsilon) = (dim(fields.num_attention_heads), fields.layer_norm_eps.unwrap_or(1e-12));
+    Ok(Bert { heads, epsilon, activation, words, places, norm, layers, parameters })
 }
 
 fn check(path: &Path, fields: &Fields) -> Result<Activation, ModelError> {
@@ -143,6 +145,11 @@ impl Bert {
 
     pub(super) fn vocab(&self) -> usize {
         crate::torch::size(self.words.size()[0])
+    }
+
+    /// Learned values.
+    pub(super) const fn parameters(&self) -> u64 {
+        self.parameters
     }
 
     pub(super) fn positions(&self) -> usize {

@@ -90,6 +90,11 @@ impl Modules {
         Pooling::read(path, &config)
     }
 
+    /// Folders of the dense layers, in their order.
+    pub(super) fn dense(&self) -> impl Iterator<Item = &Path> {
+        self.after.iter().filter_map(Option::as_deref)
+    }
+
     /// What follows, for vectors of `width` numbers, and how many there are in the end.
     pub(super) fn steps(
         &self,

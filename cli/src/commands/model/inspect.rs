@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use acumen_models::{LoadOptions, inspect};
+use acumen_models::LoadOptions;
+use acumen_models::inspect::{self, Tokenization};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -41,6 +42,15 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
             memory.cache_tokens, memory.cache_bytes_per_token
         ))?;
     }
+    if let Some(numbers) = found.vector {
+        output::line(format_args!("vector        {numbers} numbers for a text"))?;
+    }
+    if let Some(tokenization) = &found.tokenization {
+        print_tokenization(tokenization)?;
+    }
+    if let Some(fault) = &found.tokenizer_fault {
+        output::line(format_args!("tokenizer     cannot be used: {fault}"))?;
+    }
     for tensor in &found.tensors {
         output::line(format_args!("  {:48} {:5} {:?}", tensor.name, tensor.dtype, tensor.shape))?;
     }
@@ -48,4 +58,16 @@ pub(super) fn run(args: &InspectArgs) -> Result<()> {
         output::line(format_args!("card          {}", serde_json::to_string_pretty(&found.card)?))?;
     }
     Ok(())
+}
+
+fn print_tokenization(tokenization: &Tokenization) -> Result<()> {
+    output::line(format_args!("tokenizer     {}, {} tokens", tokenization.kind, tokenization.tokens))?;
+    if !tokenization.end_tokens.is_empty() {
+        let ids: Vec<String> = tokenization.end_tokens.iter().map(ToString::to_string).collect();
+        output::line(format_args!("end tokens    {}", ids.join(", ")))?;
+    }
+    let template = tokenization.chat_template.as_ref();
+    let template =
+        template.map_or_else(|| "none".into(), |text| format!("{} characters", text.chars().count()));
+    output::line(format_args!("chat template {template}"))
 }
