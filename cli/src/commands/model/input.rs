@@ -6,6 +6,7 @@ use acumen_models::tokenizer::Tokenizer;
 use acumen_models::{Device, Dtype, LanguageModel, LoadOptions, ModelError, Token, byte_tokens, load};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
+use serde::Serialize;
 
 /// Which model, and how to run it.
 #[derive(Args, Debug)]
@@ -66,8 +67,21 @@ pub(crate) struct Loaded {
     pub(super) tokenizer: Option<Tokenizer>,
 }
 
+/// The prompt is a user's message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chat<'a> {
+    /// The message before it.
+    pub(super) system: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
 impl Input {
-    pub(super) fn load(&self) -> Result<Loaded> {
+    pub(super) fn load(&self, chat: Option<Chat<'_>>) -> Result<Loaded> {
         let model = self.model.load()?;
         let tokenizer = match self.model.tokenizer() {
             // Ids need no tokenizer; text is then not shown.
@@ -77,7 +91,7 @@ impl Input {
             }
             found => found?,
         };
-        let prompt = self.prompt.tokens(tokenizer.as_ref())?;
+        let prompt = self.prompt.tokens(tokenizer.as_ref(), chat)?;
         Ok(Loaded { model, prompt, tokenizer })
     }
 }
@@ -110,7 +124,7 @@ impl Model {
 }
 
 impl Prompt {
-    fn tokens(&self, tokenizer: Option<&Tokenizer>) -> Result<Vec<Token>> {
+    fn tokens(&self, tokenizer: Option<&Tokenizer>, chat: Option<Chat<'_>>) -> Result<Vec<Token>> {
         if let Some(ids) = &self.ids {
             return Ok(ids.clone());
         }
@@ -123,7 +137,25 @@ impl Prompt {
         };
         let tokenizer =
             tokenizer.context("this model came without a tokenizer: give --ids instead of text")?;
-        encode(tokenizer, bytes).context("the prompt")
+        match chat {
+            Some(chat) => chat.tokens(tokenizer, bytes),
+            None => encode(tokenizer, bytes),
+        }
+        .context("the prompt")
+    }
+}
+
+impl Chat<'_> {
+    /// The conversation up to where the answer begins, as the model was trained on it.
+    fn tokens(self, tokenizer: &Tokenizer, bytes: Vec<u8>) -> Result<Vec<Token>> {
+        let template = tokenizer.chat_template();
+        let template = template.context("this model came without a chat template: leave --chat out")?;
+        let user = String::from_utf8(bytes).context("not UTF-8")?;
+        let system = self.system.map(|content| Message { role: "system", content });
+        let messages: Vec<_> = system.into_iter().chain([Message { role: "user", content: &user }]).collect();
+        let text = template.render(&messages, true, &serde_json::Map::new())?;
+        // The template itself writes the token that a text begins with, where the model wants one.
+        Ok(tokenizer.encode(&text, false)?)
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct LogitsArgs {
 }
 
 pub(super) fn run(args: &LogitsArgs) -> Result<()> {
-    let loaded = args.input.load()?;
+    let loaded = args.input.load(None)?;
     if loaded.prompt.is_empty() {
         bail!("the prompt is empty: there is no position to print");
     }
