@@ -5,7 +5,7 @@ mod common;
 
 use std::pin::Pin;
 
-use acumen_chain_client::{ChainClient, Checkpoint, ClientError, Testimony, Trust};
+use acumen_chain_client::{ChainClient, Checkpoint, ClientError, Testimony, Trust, TxId};
 use acumen_proto::chain_v1 as wire;
 use acumen_proto::chain_v1::chain_client::ChainClient as Grpc;
 use acumen_proto::chain_v1::chain_server::{Chain, ChainServer};
@@ -15,7 +15,7 @@ use futures::StreamExt as _;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Channel;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 /// What to falsify; what is left out is passed on as it is.
 #[derive(Clone, Copy, Default)]
@@ -27,6 +27,9 @@ struct Lies {
     block: Option<fn(&mut wire::GetBlockResponse)>,
     state: Option<fn(&mut wire::GetStateResponse)>,
     events: Option<fn(&mut wire::GetEventsResponse)>,
+    transaction: Option<fn(&mut wire::GetTransactionResponse)>,
+    /// Everything but the chain's name and tip is denied in this way.
+    denies: Option<Code>,
 }
 
 /// Passes questions on and falsifies answers.
@@ -51,6 +54,10 @@ macro_rules! pass_on {
                 &self,
                 request: Request<wire::$request>,
             ) -> Result<Response<wire::$response>, Status> {
+                let basic = matches!(stringify!($method), "get_status" | "get_genesis");
+                if let Some(code) = self.lies.denies.filter(|_| !basic) {
+                    return Err(Status::new(code, "what was asked for"));
+                }
                 let answer = self.honest.clone().$method(request.into_inner()).await?;
                 let lie: fn(&Lies) -> Option<fn(&mut wire::$response)> = $lie;
                 Ok(falsified(answer, lie(&self.lies)))
@@ -63,6 +70,9 @@ macro_rules! pass_on {
                 &self,
                 request: Request<wire::SubscribeRequest>,
             ) -> Result<Response<Self::SubscribeStream>, Status> {
+                if let Some(code) = self.lies.denies {
+                    return Err(Status::new(code, "what was asked for"));
+                }
                 let blocks = self.honest.clone().subscribe(request.into_inner()).await?.into_inner();
                 let lie = self.lies.block;
                 let blocks = blocks.map(move |block| {
@@ -79,7 +89,7 @@ pass_on! {
     get_genesis, GetGenesisRequest, GetGenesisResponse, |lies| lies.genesis;
     submit, SubmitRequest, SubmitResponse, |_| None;
     submit_many, SubmitManyRequest, SubmitManyResponse, |_| None;
-    get_transaction, GetTransactionRequest, GetTransactionResponse, |_| None;
+    get_transaction, GetTransactionRequest, GetTransactionResponse, |lies| lies.transaction;
     get_headers, GetHeadersRequest, GetHeadersResponse, |lies| lies.headers;
     get_validators, GetValidatorsRequest, GetValidatorsResponse, |lies| lies.validators;
     get_block, GetBlockRequest, GetBlockResponse, |lies| lies.block;
@@ -216,6 +226,55 @@ async fn lc10_every_lie_about_events_is_noticed() {
     node.stop().await;
 }
 
+/// That a thing is not there is one node's word: the next one is asked, and nobody says that it is not on the chain.
+#[tokio::test(flavor = "multi_thread")]
+async fn lc10_what_a_node_denies_another_one_shows() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, height, id) = with_a_transfer(dir.path()).await;
+    let honest = node.client().await;
+    for code in [Code::NotFound, Code::OutOfRange] {
+        let denies = Lies { denies: Some(code), ..Lies::default() };
+        let (url, alone, both) = clients(&node, denies).await;
+        assert_eq!(both.block(height).await.unwrap(), honest.block(height).await.unwrap());
+        let (_, _, both) = clients(&node, denies).await;
+        assert_eq!(both.header(height).await.unwrap().height, height);
+        let (_, _, both) = clients(&node, denies).await;
+        assert_eq!(both.at(height).account(account(2)).await.unwrap().at.height, height);
+        let (_, _, both) = clients(&node, denies).await;
+        assert_eq!(both.transaction_events(id).await.unwrap().at.height, height);
+        let (_, _, both) = clients(&node, denies).await;
+        let mut blocks = both.subscribe(Some(height));
+        assert_eq!(blocks.next().await.unwrap().unwrap().header.height, height);
+        let (_, twice, _) = clients(&node, denies).await;
+        for error in [alone.block(height).await.unwrap_err(), twice.header(height).await.unwrap_err()] {
+            assert!(error.is_denial() && error.to_string().contains("chain node http"), "{error}");
+            assert!(!error.to_string().contains("is not on the chain"), "{error}");
+        }
+        let second = liar(&node.url, denies).await;
+        let nobody = ChainClient::connect(&[url, second], None).await.unwrap();
+        let error = nobody.block(height).await.unwrap_err();
+        let ClientError::NobodyHas { denials } = &error else { panic!("{error}") };
+        assert_eq!(denials.len(), 2, "{error}");
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lc10_every_lie_about_a_transaction_is_noticed() {
+    use wire::get_transaction_response::State;
+    let dir = tempfile::tempdir().unwrap();
+    let (node, height, id) = with_a_transfer(dir.path()).await;
+    let tx = TxId { id, valid_until: Height::new(u64::MAX) };
+    let denied = Lies { transaction: Some(|answer| answer.set_state(State::Unknown)), ..Lies::default() };
+    let (_, _, both) = clients(&node, denied).await;
+    assert_eq!(both.wait_included(&tx).await.unwrap().at.height, height);
+    let elsewhere = Lies { transaction: Some(|answer| answer.height -= 1), ..Lies::default() };
+    let (url, client, both) = clients(&node, elsewhere).await;
+    named(&client.wait_included(&tx).await.unwrap_err(), &url, "transaction", 0);
+    assert_eq!(both.wait_included(&tx).await.unwrap().at.height, height);
+    node.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lc3_lc10_a_checkpoint_is_not_taken_on_trust() {
     let dir = tempfile::tempdir().unwrap();
@@ -229,6 +288,14 @@ async fn lc3_lc10_a_checkpoint_is_not_taken_on_trust() {
     assert!(client.status().await.unwrap().tip.height >= height);
     let earlier = client.header(Height::new(1)).await.unwrap();
     assert_eq!(earlier, honest.header(Height::new(1)).await.unwrap(), "by the chain of parents");
+    // Headers that come a few at a time are asked for until all are there.
+    let mut blocks = honest.subscribe(Some(height));
+    while blocks.next().await.unwrap().unwrap().header.height < Height::new(12) {}
+    let later = honest.checkpoint(Height::new(12)).await.unwrap();
+    let few = Lies { headers: Some(|answer| answer.headers.truncate(3)), ..Lies::default() };
+    let url = liar(&node.url, few).await;
+    let client = ChainClient::connect_with(&[url], trust(later)).await.unwrap();
+    assert_eq!(client.header(Height::new(1)).await.unwrap(), earlier);
     let wrong = Checkpoint { block: Hash([1; 32]), ..checkpoint };
     let error = ChainClient::connect_with(&urls, trust(wrong)).await.unwrap_err();
     named(&error, &node.url, "checkpoint", 0);
