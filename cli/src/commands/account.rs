@@ -27,6 +27,8 @@ pub(crate) struct AccountArgs {
 pub(crate) async fn account(args: AccountArgs) -> Result<()> {
     let client = args.chain.connect().await?;
     let Verified { value: account, at } = client.account(args.address).await?;
+    // Blocks go on: everything else is of the same one.
+    let client = client.at(at.height);
     let positions = client.positions(args.address).await?.value;
     let hotkey = client.hotkey(args.address).await?.value;
     let epoch = client.params().await?.value.epoch_of(at.height);

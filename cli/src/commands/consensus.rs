@@ -49,7 +49,7 @@ pub(crate) async fn validators(args: ValidatorsArgs) -> Result<()> {
     let client = args.chain.connect().await?;
     let Verified { value: set, at } = client.validator_set().await?;
     let keys: Vec<ConsensusPublic> = set.validators().iter().map(|voter| voter.key).collect();
-    let records = client.consensus_keys(&keys).await?.value;
+    let records = client.at(at.height).consensus_keys(&keys).await?.value;
     let hotkeys: Vec<Option<String>> = records
         .iter()
         .map(|record| record.and_then(|record| record.hotkey).map(|key| key.to_string()))

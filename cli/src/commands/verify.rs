@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use acumen_chain_client::ledger::Genesis;
 use acumen_chain_client::light::{Fork, LightClient};
 use acumen_chain_client::{ChainClient, Testimony, VerifiedAt, Witness};
+use acumen_protocol::Height;
 use acumen_protocol::codec::Encode as _;
 use anyhow::{Context as _, Result, bail};
 use futures::StreamExt as _;
@@ -46,7 +47,8 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         check_genesis(&client, path)?;
     }
     let tip = client.status().await?.tip;
-    let checked = if args.fast { 0 } else { follow(&client, &tip, &args).await? };
+    let Checked { blocks: checked, skipped } =
+        if args.fast { Checked::default() } else { follow(&client, &tip, &args).await? };
     let witnesses = client.witnesses(tip.height).await;
     if let Some(path) = &args.write_checkpoint {
         let text = format!("{}:{}\n", tip.height, tip.block);
@@ -61,6 +63,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             "genesis": genesis,
             "from": client.anchor().get(),
             "blocks": checked,
+            "skipped": skipped.map(|(first, last)| json!({ "first": first.get(), "last": last.get() })),
             "nodes": nodes,
             "verified": verified(&tip),
         }))?;
@@ -69,6 +72,12 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     output::line(format_args!("genesis {genesis}"))?;
     if args.from_genesis.is_none() && args.chain.checkpoint.is_none() {
         output::line("the node itself named this genesis: give the one that you trust with --from-genesis")?;
+    }
+    if let Some((first, last)) = skipped {
+        output::line(format_args!(
+            "blocks {first} to {last} are kept by no node that was asked: of them only the last header of each epoch was \
+             checked"
+        ))?;
     }
     match checked {
         0 => output::line("the validator sets lead to the tip, one header of each epoch checked")?,
@@ -121,15 +130,37 @@ fn forked(fork: &Fork, dir: &Path) -> Result<anyhow::Error> {
     Ok(anyhow::anyhow!("{fork}; {what}"))
 }
 
-/// Checks block after block up to the tip, or for ever; returns how many.
-async fn follow(client: &ChainClient, tip: &VerifiedAt, args: &Args) -> Result<u64> {
+/// What block after block has shown.
+#[derive(Default)]
+struct Checked {
+    /// Blocks that were checked.
+    blocks: u64,
+    /// The first and the last of those before them that no node keeps.
+    skipped: Option<(Height, Height)>,
+}
+
+/// Checks block after block up to the tip, or for ever. What no node keeps is left out, if all of them began with a
+/// state.
+async fn follow(client: &ChainClient, tip: &VerifiedAt, args: &Args) -> Result<Checked> {
     let mut height = client.anchor();
     let mut blocks = client.subscribe(height.next());
-    let mut checked = 0;
+    let mut checked = Checked::default();
     while args.follow || height < tip.height {
-        let block = blocks.next().await.context("the node ended the stream")??;
+        let block = match blocks.next().await.context("the node ended the stream")? {
+            Err(error) if error.is_denial() && checked.blocks == 0 && checked.skipped.is_none() => {
+                let kept = client.status().await?.first_block.and_then(Height::previous);
+                let (Some(first), Some(last)) = (height.next(), kept.filter(|last| *last > height)) else {
+                    return Err(error.into());
+                };
+                checked.skipped = Some((first, last));
+                height = last;
+                blocks = client.subscribe(last.next());
+                continue;
+            }
+            block => block?,
+        };
         height = block.header.height;
-        checked += 1;
+        checked.blocks += 1;
         if height == tip.height && block.id != tip.block {
             bail!("the node told two stories about block {height}: {} and {}", tip.block, block.id);
         }
