@@ -6,7 +6,7 @@
 use acumen_protocol::transaction::VerifiedTransaction;
 use acumen_protocol::{Hash, Height, Nacu, Nonce, TimestampMs, ValidatorSet};
 
-use crate::call;
+use crate::call::{self, evidence::verdict};
 use crate::epoch;
 use crate::fee;
 use crate::state::{Changes, Overlay, StateRead};
@@ -85,41 +85,43 @@ impl<'a> BlockBuilder<'a> {
         Ok(Self { context, params, state: Overlay::new(state), events: Vec::new(), outcomes: Vec::new() })
     }
 
-    /// Applies one transaction. `Ok(Err(_))`: it is inadmissible and was left out.
+    /// Applies one transaction. `Ok(Err(_))`: it is inadmissible and was left out. After an error too the block is as it
+    /// was before: a transaction that would make or lose a base unit can be left out as well.
     pub fn push(&mut self, tx: &VerifiedTransaction) -> Result<Result<(), Rejection>, LedgerError> {
-        if let Err(rejection) = admissible(View::new(&self.state), &self.context, tx, 0)? {
+        let (params, context) = (&self.params, &self.context);
+        if let Err(rejection) = admissible(View::new(&self.state), context, tx, 0)? {
             return Ok(Err(rejection));
         }
-        let mut paid = Overlay::new(&self.state);
-        let fee = match fee::charge(&mut paid, &self.params, &self.context, tx)? {
+        let verdict = verdict(View::new(&self.state), params, context, tx.get())?;
+        let mut state = Overlay::new(&self.state);
+        let fee = match fee::charge(&mut state, params, tx, verdict.as_ref())? {
             Ok(fee) => fee,
             Err(rejection) => return Ok(Err(rejection)),
         };
-        bump_nonce(&mut paid, tx)?;
-        let paid = paid.into_raw();
-        self.state.merge(paid);
-        let failure = self.apply(tx)?;
+        bump_nonce(&mut state, tx)?;
+        let mut called = Overlay::new(&state);
+        let (events, failure) = match call::apply(&mut called, params, context, tx.get(), verdict.as_ref()) {
+            Ok(events) => (events, None),
+            Err(call::Failure::Rejected(rejection)) => (Vec::new(), Some(rejection)),
+            Err(call::Failure::Fatal(error)) => return Err(error),
+        };
+        let changes = if failure.is_none() { called.into_raw() } else { Changes::new() };
+        state.merge(changes);
+        state.check_conserved()?;
+        let changes = state.into_raw();
+        self.state.merge(changes);
+        self.note(tx, fee, events, failure);
+        Ok(Ok(()))
+    }
+
+    fn note(&mut self, tx: &VerifiedTransaction, fee: Nacu, events: Vec<Event>, failure: Option<Rejection>) {
         let id = tx.id();
+        self.events.extend(events);
         self.events.push(match failure.clone() {
             None => Event::Applied { id, fee },
             Some(reason) => Event::Failed { id, fee, reason },
         });
         self.outcomes.push(TxOutcome { id, fee, failure });
-        Ok(Ok(()))
-    }
-
-    fn apply(&mut self, tx: &VerifiedTransaction) -> Result<Option<Rejection>, LedgerError> {
-        let mut state = Overlay::new(&self.state);
-        match call::apply(&mut state, &self.params, &self.context, tx.get()) {
-            Ok(event) => {
-                let changes = state.into_raw();
-                self.state.merge(changes);
-                self.events.extend(event);
-                Ok(None)
-            }
-            Err(call::Failure::Rejected(rejection)) => Ok(Some(rejection)),
-            Err(call::Failure::Fatal(error)) => Err(error),
-        }
     }
 
     /// Ends the block, and the epoch if it is due. Fails if the block would make or lose a base unit.

@@ -10,6 +10,7 @@ mod weights;
 use acumen_protocol::call::MAX_BATCH_CALLS;
 use acumen_protocol::{AccountId, Call, Nacu, TrackId, Transaction};
 
+use self::evidence::Verdict;
 use crate::mint::{credit, debit};
 use crate::state::{Overlay, StateError};
 use crate::{BlockContext, Event, Hotkey, LedgerError, Neuron, Params, Rejection, Track, View};
@@ -50,6 +51,8 @@ struct Scene<'a> {
     params: &'a Params,
     context: &'a BlockContext,
     sender: AccountId,
+    /// On the report that is the whole transaction.
+    verdict: Option<&'a Verdict>,
 }
 
 /// Applies `transaction`'s call; its fee is paid already.
@@ -58,8 +61,9 @@ pub(crate) fn apply(
     params: &Params,
     context: &BlockContext,
     transaction: &Transaction,
+    verdict: Option<&Verdict>,
 ) -> Done {
-    let scene = Scene { params, context, sender: transaction.sender };
+    let scene = Scene { params, context, sender: transaction.sender, verdict };
     match &transaction.call {
         Call::Batch { calls } => batch(state, scene, calls),
         call => single(state, scene, call),
@@ -85,7 +89,7 @@ fn batch(state: &mut Overlay<'_>, scene: Scene<'_>, calls: &[Call]) -> Done {
 }
 
 fn single(state: &mut Overlay<'_>, scene: Scene<'_>, call: &Call) -> Done {
-    let Scene { params, context, sender } = scene;
+    let Scene { params, context, sender, verdict } = scene;
     match call {
         Call::Transfer { to, amount } => transfer(state, sender, *to, *amount),
         Call::Stake { hotkey, amount } => stake::stake(state, sender, *hotkey, *amount),
@@ -108,7 +112,9 @@ fn single(state: &mut Overlay<'_>, scene: Scene<'_>, call: &Call) -> Done {
         Call::RegisterConsensusKey { key, proof } => {
             hotkey::register_consensus_key(state, context, sender, *key, proof)
         }
-        Call::ReportEquivocation { evidence } => evidence::report(state, params, context, sender, evidence),
+        Call::ReportEquivocation { evidence } => {
+            evidence::report(state, params, context, sender, evidence, verdict)
+        }
         Call::Propose { hotkey, action } => {
             governance::propose(state, params, context, sender, *hotkey, action)
         }

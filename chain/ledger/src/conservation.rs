@@ -56,13 +56,29 @@ pub enum Breach {
     },
 }
 
-/// Checks `changes` on top of the state `before`. Keys whose value stays the same do no harm.
+/// Checks `changes` on top of the state `before`, which is asked for what counts only. Keys whose value stays the same do
+/// no harm.
 pub fn conserved(before: &dyn StateRead, changes: &Changes) -> Result<(), LedgerError> {
     let mut sums = Sums::default();
     for (key, after) in changes {
-        sums.add(key, before.get(key)?.as_deref(), after.as_deref())?;
+        let kind = StateKey::from_bytes(key)?;
+        if is_counted(&kind) {
+            sums.add(kind, before.get(key)?.as_deref(), after.as_deref())?;
+        }
     }
     sums.check()
+}
+
+/// Is there a value that [`Sums`] adds up?
+const fn is_counted(key: &StateKey) -> bool {
+    matches!(
+        key,
+        StateKey::Account(_)
+            | StateKey::Supply
+            | StateKey::Hotkey(_)
+            | StateKey::Stake { .. }
+            | StateKey::Unbonding { .. }
+    )
 }
 
 /// The sum of everything that anybody owns, kept up to date change by change: what [`crate::audit()`] adds up afresh.
@@ -123,11 +139,11 @@ impl Sums {
     /// Adds the change of one value.
     pub(crate) fn add(
         &mut self,
-        key: &[u8],
+        key: StateKey,
         before: Option<&[u8]>,
         after: Option<&[u8]>,
     ) -> Result<(), LedgerError> {
-        match StateKey::from_bytes(key)? {
+        match key {
             StateKey::Account(_) => {
                 let (old, new) = both::<Account>(before, after)?;
                 let free = |account: Option<Account>| account.map_or(0, |account| units(account.free));

@@ -2,11 +2,12 @@
 //! is burned (the larger half of an odd fee), half goes to the treasury. A report that convicts costs its tip only.
 
 use acumen_protocol::transaction::VerifiedTransaction;
-use acumen_protocol::{AccountId, Call, Nacu, Transaction};
+use acumen_protocol::{AccountId, Nacu, Transaction};
 
+use crate::call::evidence::Verdict;
 use crate::mint::{burn, credit, debit, minus};
 use crate::state::Overlay;
-use crate::{BlockContext, LedgerError, Params, Rejection, StateKey, StateRead, View, call};
+use crate::{LedgerError, Params, Rejection, StateKey, View};
 
 /// Most least fees that a hotkey may offer as a tip: enough to be heard in a full block, little of what its owner has.
 const HOTKEY_TIP: u64 = 10;
@@ -27,29 +28,18 @@ pub fn fee_with_tip(params: &Params, tx: &VerifiedTransaction) -> Nacu {
     Nacu::new(fee_of(params, tx.size()).get().saturating_add(bases).saturating_add(tx.get().tip.get()))
 }
 
-/// What `tx` pays in the block of `context`: its fee and tip, or the tip alone if it is a report that convicts somebody.
-/// Whoever has the proof can then submit it, with an empty account too; and nobody can flood blocks with such reports,
-/// because each key is convicted once.
-pub fn fee_due(
-    state: &dyn StateRead,
-    params: &Params,
-    context: &BlockContext,
-    tx: &VerifiedTransaction,
-) -> Result<Nacu, LedgerError> {
-    let waived = is_waived(View::new(state), params, context, tx)?;
-    Ok(if waived { tx.get().tip } else { fee_with_tip(params, tx) })
-}
-
-/// A report on its own, and next in its sender's order: one that waits for others may never come to anything.
-fn is_waived(
+/// What `tx` pays: its fee and tip, or the tip alone if it is a report that stands alone, is next in its sender's order
+/// (one that waits for others may never come to anything), and convicts somebody. Whoever has the proof can then submit
+/// it, with an empty account too; and nobody can flood blocks with such reports, because each key is convicted once.
+fn fee_due(
     view: View<'_>,
     params: &Params,
-    context: &BlockContext,
     tx: &VerifiedTransaction,
-) -> Result<bool, LedgerError> {
-    let Call::ReportEquivocation { evidence } = &tx.get().call else { return Ok(false) };
+    verdict: Option<&Verdict>,
+) -> Result<Nacu, LedgerError> {
     let next = view.account(tx.get().sender)?.nonce == tx.get().nonce;
-    Ok(next && call::evidence::judge(view, params, context, evidence)?.is_ok())
+    let waived = next && verdict.is_some_and(Result::is_ok);
+    Ok(if waived { tx.get().tip } else { fee_with_tip(params, tx) })
 }
 
 /// Refuses a tip by which a stolen hotkey would spend its owner's balance: at most [`HOTKEY_TIP`] times the least fee.
@@ -76,8 +66,8 @@ pub fn payer(view: View<'_>, transaction: &Transaction) -> Result<Result<Account
 pub(crate) fn charge(
     state: &mut Overlay<'_>,
     params: &Params,
-    context: &BlockContext,
     tx: &VerifiedTransaction,
+    verdict: Option<&Verdict>,
 ) -> Result<Result<Nacu, Rejection>, LedgerError> {
     if let Err(rejection) = check_tip(params, tx) {
         return Ok(Err(rejection));
@@ -86,7 +76,7 @@ pub(crate) fn charge(
         Ok(account) => account,
         Err(rejection) => return Ok(Err(rejection)),
     };
-    let fee = fee_due(state, params, context, tx)?;
+    let fee = fee_due(View::new(state), params, tx, verdict)?;
     if let Some(has) = debit(state, account, fee)? {
         return Ok(Err(Rejection::Balance { account, has, needs: fee }));
     }

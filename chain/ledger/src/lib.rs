@@ -49,7 +49,7 @@ pub use block::{BlockBuilder, BlockContext, BlockError, BlockOutcome, TxOutcome,
 pub use conservation::{Breach, Owned, conserved};
 pub use error::LedgerError;
 pub use event::Event;
-pub use fee::{fee_due, fee_of, fee_with_tip, payer};
+pub use fee::{fee_of, fee_with_tip, payer};
 pub use genesis::{Genesis, GenesisError};
 pub use key::StateKey;
 pub use params::Params;
@@ -58,6 +58,6 @@ pub use record::{
     Proposal, ProposalStatus, STATE_LAYOUT, Stake, Supply, Tally, Terms, Track, Unbonding, WeightsRow,
 };
 pub use rejection::Rejection;
-pub use simulate::{Simulation, check, simulate};
+pub use simulate::{Fit, Simulation, check, simulate};
 pub use state::{Changes, MemoryState, Overlay, StateError, StateRead};
 pub use view::View;

@@ -59,50 +59,76 @@ pub(crate) fn burn(state: &mut Overlay<'_>, amount: Nacu) -> Result<(), LedgerEr
     Ok(())
 }
 
-/// Adds `amount` to `coldkey`'s stake on `hotkey`. `info` is the hotkey's record, which the caller writes back. What
-/// rounding leaves of the amount belongs to the whole pool. Returns the shares bought.
+/// Buys `coldkey` the shares of `hotkey`'s stake that `amount` pays for, perhaps none. `info` is the hotkey's record, which
+/// the caller writes back. Returns what they cost, which somebody has paid.
+pub(crate) fn buy_stake(
+    state: &mut Overlay<'_>,
+    hotkey: AccountId,
+    info: &mut Hotkey,
+    coldkey: AccountId,
+    amount: Nacu,
+) -> Result<Nacu, LedgerError> {
+    let mut pool = info.staked();
+    let (bought, cost) = pool.buy(amount)?;
+    info.set_staked(pool);
+    give_shares(state, hotkey, coldkey, bought)?;
+    Ok(cost)
+}
+
+/// Adds `amount`, which `coldkey` has earned, to its stake on `hotkey`. `info` is the hotkey's record, which the caller
+/// writes back. What rounding leaves of the amount belongs to the whole pool.
 pub(crate) fn credit_stake(
     state: &mut Overlay<'_>,
     hotkey: AccountId,
     info: &mut Hotkey,
     coldkey: AccountId,
     amount: Nacu,
-) -> Result<u128, LedgerError> {
+) -> Result<(), LedgerError> {
     let mut pool = info.staked();
-    let bought = pool.buy(amount)?;
+    let bought = pool.earn(amount)?;
     info.set_staked(pool);
-    if bought > 0 {
-        let held = View::new(state).stake(hotkey, coldkey)?;
-        let shares = held.shares.checked_add(bought).ok_or_else(|| overflow("shares"))?;
-        state.put(&StateKey::Stake { hotkey, coldkey }, &Stake { shares });
-        if held.shares == 0 {
-            positions::refresh(state, hotkey, coldkey)?;
-        }
-    }
-    Ok(bought)
+    give_shares(state, hotkey, coldkey, bought)
 }
 
-/// Takes `amount` out of `coldkey`'s stake on `hotkey`: all of its shares if that is their whole worth, else as many as
-/// the amount costs, rounded up. `Ok(Some(worth))` if they are worth less (nothing changed then).
+fn give_shares(
+    state: &mut Overlay<'_>,
+    hotkey: AccountId,
+    coldkey: AccountId,
+    bought: u128,
+) -> Result<(), LedgerError> {
+    if bought == 0 {
+        return Ok(());
+    }
+    let held = View::new(state).stake(hotkey, coldkey)?;
+    let shares = held.shares.checked_add(bought).ok_or_else(|| overflow("shares"))?;
+    state.put(&StateKey::Stake { hotkey, coldkey }, &Stake { shares });
+    if held.shares == 0 {
+        positions::refresh(state, hotkey, coldkey)?;
+    }
+    Ok(())
+}
+
+/// Sells the fewest shares of `coldkey`'s stake on `hotkey` that are worth `amount`, and returns all that they are worth
+/// (see [`crate::pool`]); `Err` with what all of them are worth if that is less (nothing changed then).
 pub(crate) fn debit_stake(
     state: &mut Overlay<'_>,
     hotkey: AccountId,
     info: &mut Hotkey,
     coldkey: AccountId,
     amount: Nacu,
-) -> Result<Option<Nacu>, LedgerError> {
+) -> Result<Result<Nacu, Nacu>, LedgerError> {
     let key = StateKey::Stake { hotkey, coldkey };
     let held = View::new(state).stake(hotkey, coldkey)?.shares;
     let mut pool = info.staked();
     let worth = pool.worth(held);
     if amount > worth {
-        return Ok(Some(worth));
+        return Ok(Err(worth));
     }
-    let sold = pool.sell(held, amount)?;
+    let (sold, paid) = pool.sell(held, amount)?;
     info.set_staked(pool);
     match held.checked_sub(sold).ok_or_else(|| overflow("shares"))? {
         0 => state.delete(&key),
         shares => state.put(&key, &Stake { shares }),
     }
-    Ok(None)
+    Ok(Ok(paid))
 }

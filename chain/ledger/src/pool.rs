@@ -1,6 +1,8 @@
 //! Pools with shares: how stake, and stake that is being taken off, is held in common.
 //!
-//! Rounding favours the pool always, so that nobody draws base units out of it by many small moves. Width: a share is
+//! Whole shares change hands for what they are worth, so that nobody draws base units out of a pool, or leaves more than
+//! one in it, by many small moves; what rounding leaves belongs to the pool. Invariant: a pool has shares just if it has
+//! base units, after any sequence of moves, also if earnings have made a share dearer than a base unit. Width: a share is
 //! worth at least 2^-64 base units (it begins at 2^-16, earnings raise it, and a slash stops at this bound), so with an
 //! issuance below 2^55 shares stay below 2^119; products that leave 128 bits are divided the long way.
 
@@ -36,39 +38,63 @@ impl Pool {
         Nacu::new(value.and_then(|(value, _)| u64::try_from(value).ok()).unwrap_or(0))
     }
 
-    /// Adds `amount`; returns the shares that it buys, perhaps none. What rounding leaves belongs to the whole pool.
-    pub(crate) fn buy(&mut self, amount: Nacu) -> Result<u128, LedgerError> {
+    /// Sells the most shares that `amount` pays for, perhaps none, and takes what they cost, rounded up. Returns both; the
+    /// cost is `amount` itself as long as a share is worth no more than a base unit.
+    pub(crate) fn buy(&mut self, amount: Nacu) -> Result<(u128, Nacu), LedgerError> {
+        let bought = self.shares_for(amount)?;
+        let cost = if self.shares == 0 {
+            amount
+        } else {
+            let cost = mul_div(bought, u128::from(self.stake.get()), self.shares).and_then(rounded_up);
+            Nacu::new(cost.and_then(|cost| u64::try_from(cost).ok()).ok_or_else(overflow)?)
+        };
+        self.put(cost, bought)?;
+        Ok((bought, cost))
+    }
+
+    /// Adds all of `amount` for as many shares as it pays for, perhaps none: what is left of it belongs to everybody.
+    pub(crate) fn earn(&mut self, amount: Nacu) -> Result<u128, LedgerError> {
+        let bought = self.shares_for(amount)?;
+        self.put(amount, bought)?;
+        Ok(bought)
+    }
+
+    /// The most shares that `amount` pays for.
+    fn shares_for(&self, amount: Nacu) -> Result<u128, LedgerError> {
         let wanted = u128::from(amount.get());
         let bought = if self.shares == 0 {
             wanted.checked_mul(SHARES_PER_NACU)
         } else {
             mul_div(wanted, self.shares, u128::from(self.stake.get())).map(|(bought, _)| bought)
         };
-        let bought = bought.ok_or_else(overflow)?;
-        self.stake = plus(self.stake, amount, "stake")?;
-        self.shares = self.shares.checked_add(bought).ok_or_else(overflow)?;
-        Ok(bought)
+        bought.ok_or_else(overflow)
     }
 
-    /// Takes `amount` out, which is not above the worth of `held`; returns the shares sold: all of `held` if that is
-    /// their whole worth, else as many as the amount costs, rounded up.
-    pub(crate) fn sell(&mut self, held: u128, amount: Nacu) -> Result<u128, LedgerError> {
+    fn put(&mut self, amount: Nacu, shares: u128) -> Result<(), LedgerError> {
+        self.stake = plus(self.stake, amount, "stake")?;
+        self.shares = self.shares.checked_add(shares).ok_or_else(overflow)?;
+        Ok(())
+    }
+
+    /// Takes out the fewest of the `held` shares that are worth `amount`, which is not above the worth of all of them;
+    /// all of them if it is just that. Returns the shares, and all that they are worth: `amount` itself as long as a
+    /// share is worth no more than a base unit. Paying less than the worth would let the last holder go with all shares
+    /// and leave base units that belong to nobody.
+    pub(crate) fn sell(&mut self, held: u128, amount: Nacu) -> Result<(u128, Nacu), LedgerError> {
         let sold = if amount == self.worth(held) {
             held
         } else {
             let cost = mul_div(u128::from(amount.get()), self.shares, u128::from(self.stake.get()));
-            let (cost, rest) = cost.ok_or_else(overflow)?;
-            cost.checked_add(u128::from(rest)).ok_or_else(overflow)?
+            cost.and_then(rounded_up).ok_or_else(overflow)?
         };
-        self.stake = minus(self.stake, amount, "stake")?;
-        self.shares = self.shares.checked_sub(sold).ok_or_else(overflow)?;
-        Ok(sold)
+        Ok((sold, self.redeem(sold)?))
     }
 
     /// Takes `shares` out with all that they are worth.
     pub(crate) fn redeem(&mut self, shares: u128) -> Result<Nacu, LedgerError> {
         let amount = self.worth(shares);
-        self.sell(shares, amount)?;
+        self.stake = minus(self.stake, amount, "stake")?;
+        self.shares = self.shares.checked_sub(shares).ok_or_else(overflow)?;
         Ok(amount)
     }
 
@@ -77,13 +103,17 @@ impl Pool {
     pub(crate) fn slash(&mut self, ppm: u32) -> Result<Nacu, LedgerError> {
         let stake = u128::from(self.stake.get());
         let (part, _) = mul_div(stake, u128::from(ppm), MILLION).ok_or_else(overflow)?;
-        let (least, rest) = mul_div(self.shares, 1, MAX_SHARES_PER_NACU).ok_or_else(overflow)?;
-        let least = least.checked_add(u128::from(rest)).ok_or_else(overflow)?;
+        let least = mul_div(self.shares, 1, MAX_SHARES_PER_NACU).and_then(rounded_up).ok_or_else(overflow)?;
         let part = part.min(stake.saturating_sub(least));
         let part = Nacu::new(u64::try_from(part).map_err(|_| overflow())?);
         self.stake = minus(self.stake, part, "stake")?;
         Ok(part)
     }
+}
+
+/// A quotient and whether something is left of it, rounded up.
+fn rounded_up((quotient, rest): (u128, bool)) -> Option<u128> {
+    quotient.checked_add(u128::from(rest))
 }
 
 /// `floor(a × b / c)` and whether something is left, exactly; `None` if `c` is zero or above 2^125 (where the long way

@@ -1,9 +1,10 @@
 //! What a transaction would do, without doing it: for pools, and for people who want to know before they sign.
 
 use acumen_protocol::transaction::VerifiedTransaction;
-use acumen_protocol::{AccountId, Nacu};
+use acumen_protocol::{AccountId, Call, ConsensusPublic, Nacu};
 
 use crate::block::{admissible, bump_nonce};
+use crate::call::evidence::{Verdict, verdict};
 use crate::mint::credit;
 use crate::state::Overlay;
 use crate::{BlockContext, Event, LedgerError, Params, Rejection, StateRead, View, call, fee};
@@ -21,6 +22,17 @@ pub struct Simulation {
     pub after: Nacu,
     /// What would happen.
     pub events: Vec<Event>,
+}
+
+/// What a pool wants to know of a transaction that would be applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fit {
+    /// What it would pay.
+    pub fee: Nacu,
+    /// Who would pay.
+    pub payer: AccountId,
+    /// Whom it convicts of signing two things at once, for no more than its tip.
+    pub convicts: Option<ConsensusPublic>,
 }
 
 /// What would `tx` do in the block of `context`? `Ok(Err(_))` if it would be refused or fail.
@@ -43,16 +55,34 @@ pub fn check(
     context: &BlockContext,
     tx: &VerifiedTransaction,
     gap: u64,
-) -> Result<Result<(), Rejection>, LedgerError> {
+) -> Result<Result<Fit, Rejection>, LedgerError> {
     let view = View::new(state);
     if let Err(rejection) = admissible(view, context, tx, gap)? {
         return Ok(Err(rejection));
     }
     let params = view.params()?;
-    if view.account(tx.get().sender)?.nonce != tx.get().nonce {
-        return Ok(fee::charge(&mut Overlay::new(state), &params, context, tx)?.map(|_| ()));
+    let convicts = match &tx.get().call {
+        Call::ReportEquivocation { evidence } => Some(evidence.offender()),
+        _ => None,
+    };
+    if view.account(tx.get().sender)?.nonce == tx.get().nonce {
+        let done = run(state, &params, context, tx)?;
+        return Ok(done.map(|Simulation { fee, payer, .. }| Fit { fee, payer, convicts }));
     }
-    Ok(run(state, &params, context, tx)?.map(|_| ()))
+    let payer = match fee::payer(view, tx.get())? {
+        Ok(payer) => payer,
+        Err(rejection) => return Ok(Err(rejection)),
+    };
+    let fee = fee::charge(&mut Overlay::new(state), &params, tx, None)?;
+    Ok(fee.map(|fee| Fit { fee, payer, convicts: None }))
+}
+
+/// A transaction with what it is tried on.
+struct Trial<'a> {
+    params: &'a Params,
+    context: &'a BlockContext,
+    tx: &'a VerifiedTransaction,
+    verdict: Option<Verdict>,
 }
 
 fn run(
@@ -61,19 +91,22 @@ fn run(
     context: &BlockContext,
     tx: &VerifiedTransaction,
 ) -> Result<Result<Simulation, Rejection>, LedgerError> {
-    let mut scratch = Overlay::new(state);
-    let payer = match fee::payer(View::new(state), tx.get())? {
+    let view = View::new(state);
+    let payer = match fee::payer(view, tx.get())? {
         Ok(payer) => payer,
         Err(rejection) => return Ok(Err(rejection)),
     };
-    match attempt(&mut scratch, params, context, tx)? {
+    let trial = Trial { params, context, tx, verdict: verdict(view, params, context, tx.get())? };
+    let mut scratch = Overlay::new(state);
+    match trial.attempt(&mut scratch)? {
         Ok((fee, events)) => {
-            let before = View::new(state).account(payer)?.free;
+            scratch.check_conserved()?;
+            let before = view.account(payer)?.free;
             let after = View::new(&scratch).account(payer)?.free;
             Ok(Ok(Simulation { fee, payer, before, after, events }))
         }
         Err(rejection) if is_shortfall(&rejection, payer) => {
-            Ok(Err(shortfall(state, params, context, tx, payer)?.unwrap_or(rejection)))
+            Ok(Err(trial.shortfall(state, payer)?.unwrap_or(rejection)))
         }
         Err(rejection) => Ok(Err(rejection)),
     }
@@ -81,21 +114,35 @@ fn run(
 
 type Attempt = Result<(Nacu, Vec<Event>), Rejection>;
 
-fn attempt(
-    state: &mut Overlay<'_>,
-    params: &Params,
-    context: &BlockContext,
-    tx: &VerifiedTransaction,
-) -> Result<Attempt, LedgerError> {
-    let fee = match fee::charge(state, params, context, tx)? {
-        Ok(fee) => fee,
-        Err(rejection) => return Ok(Err(rejection)),
-    };
-    bump_nonce(state, tx)?;
-    match call::apply(state, params, context, tx.get()) {
-        Ok(events) => Ok(Ok((fee, events))),
-        Err(call::Failure::Rejected(rejection)) => Ok(Err(rejection)),
-        Err(call::Failure::Fatal(error)) => Err(error),
+impl Trial<'_> {
+    fn attempt(&self, state: &mut Overlay<'_>) -> Result<Attempt, LedgerError> {
+        let Self { params, context, tx, verdict } = self;
+        let fee = match fee::charge(state, params, tx, verdict.as_ref())? {
+            Ok(fee) => fee,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        bump_nonce(state, tx)?;
+        match call::apply(state, params, context, tx.get(), verdict.as_ref()) {
+            Ok(events) => Ok(Ok((fee, events))),
+            Err(call::Failure::Rejected(rejection)) => Ok(Err(rejection)),
+            Err(call::Failure::Fatal(error)) => Err(error),
+        }
+    }
+
+    /// What the payer needs in all, fee and amount, found with a full purse: so that nobody is told of one and then of
+    /// the other.
+    fn shortfall(&self, state: &dyn StateRead, payer: AccountId) -> Result<Option<Rejection>, LedgerError> {
+        let mut rich = Overlay::new(state);
+        let has = View::new(state).account(payer)?.free;
+        credit(&mut rich, payer, FULL_PURSE)?;
+        // Money would not help: the other reason is the one to tell.
+        if let Err(other) = self.attempt(&mut rich)? {
+            return Ok(Some(other));
+        }
+        let left = View::new(&rich).account(payer)?.free;
+        let full = has.checked_add(FULL_PURSE);
+        let needs = full.and_then(|full| full.checked_sub(left)).filter(|needs| *needs > has);
+        Ok(needs.map(|needs| Rejection::Balance { account: payer, has, needs }))
     }
 }
 
@@ -109,25 +156,3 @@ fn is_shortfall(rejection: &Rejection, payer: AccountId) -> bool {
 
 /// More than anybody can own: issuance stays below 2^55.
 const FULL_PURSE: Nacu = Nacu::new(1 << 56);
-
-/// What the payer needs in all, fee and amount, found with a full purse: so that nobody is told of one and then of the
-/// other.
-fn shortfall(
-    state: &dyn StateRead,
-    params: &Params,
-    context: &BlockContext,
-    tx: &VerifiedTransaction,
-    payer: AccountId,
-) -> Result<Option<Rejection>, LedgerError> {
-    let mut rich = Overlay::new(state);
-    let has = View::new(state).account(payer)?.free;
-    credit(&mut rich, payer, FULL_PURSE)?;
-    // Money would not help: the other reason is the one to tell.
-    if let Err(other) = attempt(&mut rich, params, context, tx)? {
-        return Ok(Some(other));
-    }
-    let left = View::new(&rich).account(payer)?.free;
-    let full = has.checked_add(FULL_PURSE);
-    let needs = full.and_then(|full| full.checked_sub(left)).filter(|needs| *needs > has);
-    Ok(needs.map(|needs| Rejection::Balance { account: payer, has, needs }))
-}

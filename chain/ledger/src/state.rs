@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use parity_scale_codec::Encode;
 
-use crate::conservation::Sums;
+use crate::conservation::{Sums, conserved};
 use crate::{LedgerError, StateKey};
 
 /// What a block writes, in order of key; `None` deletes.
@@ -113,7 +113,7 @@ impl<'a> Overlay<'a> {
         let mut failure = None;
         changes.retain(|key, value| {
             let added = base.get(key).map_err(LedgerError::from).and_then(|before| {
-                sums.add(key, before.as_deref(), value.as_deref())?;
+                sums.add(StateKey::from_bytes(key)?, before.as_deref(), value.as_deref())?;
                 Ok(before != *value)
             });
             added.unwrap_or_else(|error| {
@@ -125,6 +125,11 @@ impl<'a> Overlay<'a> {
             Some(error) => Err(error),
             None => sums.check().map(|()| changes),
         }
+    }
+
+    /// Fails if the changes so far make or lose something.
+    pub(crate) fn check_conserved(&self) -> Result<(), LedgerError> {
+        conserved(self.base, &self.changes)
     }
 
     /// The changes as they are, for merging into the overlay below.

@@ -25,7 +25,7 @@ pub(crate) fn start(
     amount: Nacu,
 ) -> Result<Option<Height>, LedgerError> {
     let mut pool = info.unbonding();
-    let shares = pool.buy(amount)?;
+    let shares = pool.earn(amount)?;
     if shares == 0 {
         return Ok(None);
     }

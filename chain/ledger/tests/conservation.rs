@@ -3,7 +3,10 @@
 mod common;
 
 use acumen_chain_ledger::genesis::GenesisNeuron;
-use acumen_chain_ledger::{Hotkey, Params, View, audit};
+use acumen_chain_ledger::{
+    BlockBuilder, BlockError, Breach, Hotkey, LedgerError, Params, View, audit, check, execute_block,
+    simulate,
+};
 use acumen_protocol::weights::Weights;
 use acumen_protocol::{Call, Epoch, Nacu, TrackId, Uid};
 use common::{Chain, account, acu, genesis, short};
@@ -76,4 +79,29 @@ proptest! {
             prop_assert_eq!(found.balances_total.get(), start + found.minted.get() - found.burned.get());
         }
     }
+}
+
+/// The owner's set-take writes hotkey 12's record, whose pool has stake and no shares: no ledger leaves such a state, but
+/// if one ever did, a call must not end whoever applies it.
+#[test]
+fn a_call_that_breaks_the_books_is_left_out_and_the_block_goes_on() {
+    let mut genesis = genesis(short());
+    genesis.neurons = (1..=2).map(|tag| common::neuron(tag, acu(100))).collect();
+    let mut chain = Chain::new(&genesis);
+    chain.make_dear(2, 0);
+    let set_take = |chain: &Chain| chain.sign(2, Call::SetTake { hotkey: account(12), take: 1 });
+    let is_breach = |error: &LedgerError| matches!(error, LedgerError::Conservation(Breach::Pool { .. }));
+    let (broken, good) = (set_take(&chain), chain.sign(1, Call::Transfer { to: account(3), amount: acu(1) }));
+
+    let context = chain.context();
+    assert!(is_breach(&simulate(&chain.state, &context, &broken).unwrap_err()));
+    assert!(is_breach(&check(&chain.state, &context, &broken, 0).unwrap_err()));
+    let whole = execute_block(&chain.state, context, &[good.clone(), broken.clone()]).unwrap_err();
+    assert!(matches!(whole, BlockError::Ledger(error) if is_breach(&error)));
+
+    let mut builder = BlockBuilder::new(&chain.state, context).unwrap();
+    builder.push(&good).unwrap().unwrap();
+    assert!(is_breach(&builder.push(&broken).unwrap_err()));
+    let outcome = builder.finish().unwrap();
+    assert_eq!(outcome, execute_block(&chain.state, context, &[good]).unwrap(), "as if it had never come");
 }

@@ -136,8 +136,8 @@ fn params() -> Params {
     }
 }
 
-/// The chain with 300 ACU for each coldkey and a stake on each of its hotkeys.
-fn start() -> Chain {
+/// The chain with 300 ACU for each coldkey and a stake on each of its hotkeys, in so many shares.
+fn start(dear: &[(u8, u32)]) -> Chain {
     let mut genesis = genesis(params());
     for balance in &mut genesis.balances {
         balance.amount = acu(300);
@@ -146,8 +146,13 @@ fn start() -> Chain {
     let keys = (21..=24).map(|node| node_key(node).public());
     genesis.validators.extend(keys.map(|key| GenesisValidator { key, power: 1 }));
     genesis.neurons = (1..=3).map(|tag| neuron(tag, acu(10 * u64::from(tag)))).collect();
-    Chain::new(&genesis)
+    let mut chain = Chain::new(&genesis);
+    dear.iter().for_each(|(tag, shares)| chain.make_dear(*tag, (*shares).into()));
+    chain
 }
+
+/// Pools of which a share is worth 10 ACU, about 3 ACU, and 30,000 base units: fewer shares than base units.
+const DEAR: [(u8, u32); 3] = [(1, 1), (2, 7), (3, 1_000_003)];
 
 /// Runs the steps on both sides; says where they part.
 fn run(chain: &mut Chain, model: &mut Model, steps: &[Step]) -> Result<(), TestCaseError> {
@@ -187,15 +192,15 @@ fn block(chain: &mut Chain, model: &mut Model, steps: &[Step]) -> Result<BlockOu
 }
 
 /// A quarter of the 10,000 sequences, so that the cores share them.
-fn quarter(seed: u8) {
+fn quarter(seed: u8, dear: &[(u8, u32)]) {
     let config = ProptestConfig { cases: 2_500, failure_persistence: None, ..ProptestConfig::default() };
     let rng =
         proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &[seed; 32]);
     let mut runner = proptest::test_runner::TestRunner::new_with_rng(config, rng);
-    let begin = start();
+    let begin = start(dear);
     let result = runner.run(&prop::collection::vec(step(), 1..16), |steps| {
         let mut chain = Chain { state: begin.state.clone(), genesis: begin.genesis, height: begin.height };
-        let mut model = Model::new(&params(), View::new(&chain.state));
+        let mut model = Model::new(&params(), dear, View::new(&chain.state));
         run(&mut chain, &mut model, &steps)
     });
     result.unwrap();
@@ -203,20 +208,20 @@ fn quarter(seed: u8) {
 
 #[test]
 fn l3_the_first_quarter_of_10000_sequences() {
-    quarter(1);
+    quarter(1, &[]);
 }
 
 #[test]
 fn l3_the_second_quarter_of_10000_sequences() {
-    quarter(2);
+    quarter(2, &[]);
 }
 
 #[test]
-fn l3_the_third_quarter_of_10000_sequences() {
-    quarter(3);
+fn l3_the_third_quarter_of_10000_sequences_with_dear_shares() {
+    quarter(3, &DEAR);
 }
 
 #[test]
-fn l3_the_last_quarter_of_10000_sequences() {
-    quarter(4);
+fn l3_the_last_quarter_of_10000_sequences_with_dear_shares() {
+    quarter(4, &DEAR);
 }

@@ -5,16 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use acumen_chain_ledger::{Rejection, StateRead, View, check, fee_due, fee_with_tip, payer};
+use acumen_chain_ledger::{Fit, LedgerError, Rejection, StateRead, View, check};
 use acumen_proto::verifier::{Claim, all_hold};
 use acumen_protocol::limits::MAX_BLOCK_TRANSACTIONS;
 use acumen_protocol::transaction::{TransactionError, VerifiedTransaction};
 use acumen_protocol::{Call, Hash, SignedTransaction, TimestampMs};
 use rayon::prelude::*;
 
-use crate::error::NodeError;
 use crate::executor::Executor;
-use crate::mempool::{Offer, PoolError};
+use crate::mempool::{Mempool, Offer, PoolError};
 
 /// Most signatures in one equation: more save little, and a forgery makes all of its set be checked one by one.
 const TOGETHER: usize = 64;
@@ -32,6 +31,17 @@ type Checked = Result<VerifiedTransaction, PoolError>;
 
 fn internal(error: &dyn std::fmt::Display) -> PoolError {
     PoolError::Internal { reason: error.to_string() }
+}
+
+/// Refuses a report of a key against which one waits, before the ledger judges the proof: everybody who heard it sends
+/// one.
+fn not_reported(pool: &Mempool, verified: &VerifiedTransaction) -> Result<(), PoolError> {
+    match &verified.get().call {
+        Call::ReportEquivocation { evidence } if pool.is_reported(&evidence.offender()) => {
+            Err(PoolError::Reported { key: evidence.offender() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks signatures on all cores, in the order given.
@@ -166,9 +176,11 @@ impl Executor {
             if pool.contains(&verified.id()) {
                 return Ok((verified.id(), false));
             }
-            let checked = check(&state, &context, &verified, gap).map_err(|error| internal(&error))?;
-            checked.map_err(PoolError::Rejected)?;
-            let offer = self.offer(&state, signed.clone(), verified).map_err(|error| internal(&error))?;
+            not_reported(&pool, &verified)?;
+            let fit = check(&state, &context, &verified, gap).map_err(|error| internal(&error))?;
+            let fit = fit.map_err(PoolError::Rejected)?;
+            let offer =
+                self.offer(&state, signed.clone(), verified, fit).map_err(|error| internal(&error))?;
             pool.add(offer).map(|id| (id, true))
         };
         let answers = offers.iter().map(|(signed, verified)| one(signed, verified)).collect();
@@ -182,19 +194,10 @@ impl Executor {
         state: &dyn StateRead,
         signed: SignedTransaction,
         verified: VerifiedTransaction,
-    ) -> Result<Offer, NodeError> {
-        let view = View::new(state);
-        let sender = verified.get().sender;
-        let payer = payer(view, verified.get())?.unwrap_or(sender);
-        let params = view.params()?;
-        let fee = fee_due(state, &params, &self.next_context(TimestampMs::ZERO), &verified)?;
-        let convicts = match &verified.get().call {
-            Call::ReportEquivocation { evidence } if fee < fee_with_tip(&params, &verified) => {
-                Some(evidence.offender())
-            }
-            _ => None,
-        };
-        let (funds, next) = (view.account(payer)?.free, view.account(sender)?.nonce);
+        fit: Fit,
+    ) -> Result<Offer, LedgerError> {
+        let (view, Fit { fee, payer, convicts }) = (View::new(state), fit);
+        let (funds, next) = (view.account(payer)?.free, view.account(verified.get().sender)?.nonce);
         let tip = self.store().tip().height;
         Ok(Offer { signed, verified, fee, payer, funds, next, tip, convicts })
     }

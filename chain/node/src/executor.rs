@@ -1,17 +1,18 @@
 //! Proposing, validating and committing blocks: the ledger on top of the store. Everything here blocks; async callers
 //! use a blocking thread.
 
+mod assembly;
+
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use acumen_chain_ledger::{
-    Audit, AuditError, BlockBuilder, BlockContext, BlockError, BlockOutcome, Event, LedgerError, Overlay,
-    Owned, StateKey, StateRead, Supply, View, execute_block,
+    Audit, AuditError, BlockContext, BlockError, BlockOutcome, Event, LedgerError, Overlay, Owned, StateKey,
+    StateRead, Supply, View, execute_block,
 };
 use acumen_chain_network::NetworkHandle;
 use acumen_chain_store::{Prepared, Store, StoredBlock};
 use acumen_protocol::codec::Encode as _;
 use acumen_protocol::hash::merkle_root;
-use acumen_protocol::limits::{MAX_BLOCK_BYTES, MAX_BLOCK_TRANSACTIONS};
 use acumen_protocol::{
     AccountId, Block, Certificate, ConsensusPublic, Hash, Header, Height, SignedTransaction, TimestampMs,
     TrackId, ValidatorSet,
@@ -23,6 +24,8 @@ use crate::error::NodeError;
 use crate::evidence::Desk;
 use crate::mempool::Mempool;
 use crate::metrics::Metrics;
+
+pub(crate) use assembly::is_breach;
 
 /// Undecided blocks of which the outcome is kept: a height has one, or a second one if its first round was lost.
 const MAX_ASSEMBLED: usize = 4;
@@ -132,34 +135,6 @@ impl Executor {
         let height = tip.height.next().unwrap_or(tip.height);
         let time = now.max(tip.time.next().unwrap_or(tip.time));
         BlockContext { genesis: self.genesis(), height, time }
-    }
-
-    /// A new block from the pool, on top of the tip.
-    pub(crate) fn assemble_next(
-        &self,
-        proposer: &ConsensusPublic,
-        now: TimestampMs,
-    ) -> Result<Block, NodeError> {
-        let context = self.next_context(now);
-        let state = self.store().state()?;
-        let candidates = self.pool().candidates();
-        let mut builder = BlockBuilder::new(&state, context)?;
-        let (mut transactions, mut bytes) = (Vec::new(), 0_usize);
-        for (signed, verified) in candidates {
-            let size = bytes.saturating_add(verified.size());
-            if transactions.len() >= MAX_BLOCK_TRANSACTIONS || size > MAX_BLOCK_BYTES {
-                break;
-            }
-            if builder.push(&verified)?.is_ok() {
-                bytes = size;
-                transactions.push(signed);
-            }
-        }
-        let outcome = builder.finish()?;
-        let assembled = self.assemble(&state, context, *proposer, transactions, outcome)?;
-        let block = assembled.block.clone();
-        self.remember(assembled);
-        Ok(block)
     }
 
     fn assemble(
@@ -285,9 +260,11 @@ impl Executor {
     fn after_commit(&self, block: &Block, events: &[Event]) -> Result<(), NodeError> {
         let height = block.header.height;
         let state = self.store().state()?;
-        let account_of = |sender| View::new(&state).account(sender).map(|found| (found.nonce, found.free));
+        let view = View::new(&state);
+        let payers = Self::payers(view, block)?;
+        let account_of = |id| view.account(id).map(|found| (found.nonce, found.free));
         let mut pool = self.pool();
-        pool.after_block(height, &block.transactions, account_of)?;
+        pool.after_block(height, &block.transactions, &payers, account_of)?;
         self.shared.metrics.committed(height, block.transactions.len(), events);
         self.shared.metrics.pool(pool.len());
         drop(pool);
@@ -315,3 +292,6 @@ struct Assembled {
 pub(crate) fn wrong(header: &Header, reason: &dyn std::fmt::Display) -> NodeError {
     NodeError::InvalidBlock { height: header.height, reason: reason.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,20 +6,25 @@
 //! and in what one account is to pay in all.
 
 mod admit;
+mod bills;
+mod draw;
 mod error;
+mod forget;
 mod queue;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use acumen_chain_ledger::LedgerError;
-use acumen_protocol::limits::{MAX_BLOCK_TRANSACTIONS, MAX_TRANSACTION_BYTES};
+use acumen_protocol::limits::MAX_TRANSACTION_BYTES;
 use acumen_protocol::transaction::VerifiedTransaction;
-use acumen_protocol::{AccountId, Call, ConsensusPublic, Hash, Height, Nacu, Nonce, SignedTransaction};
+use acumen_protocol::{AccountId, ConsensusPublic, Hash, Height, Nacu, Nonce, SignedTransaction};
 
+use bills::Bills;
 pub use error::PoolError;
 use queue::{Entry, Queue, Worth};
+
+/// Sender and nonce: where a transaction waits.
+type Place = (AccountId, Nonce);
 
 /// How much may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,15 +84,15 @@ pub struct Mempool {
     limits: Limits,
     queues: BTreeMap<AccountId, Queue>,
     /// Every waiting transaction, by its hash.
-    ids: BTreeMap<Hash, (AccountId, Nonce)>,
+    ids: BTreeMap<Hash, Place>,
     /// The senders by what evicting their last transaction would cost.
     worths: BTreeSet<Worth>,
     /// What each payer is to pay for all that wait.
-    owed: BTreeMap<AccountId, u128>,
+    bills: Bills,
     /// What expires when, so that a block's work does not grow with the pool.
     expiries: BTreeSet<(Height, AccountId, Nonce)>,
     /// The report that waits against a key.
-    reports: BTreeMap<ConsensusPublic, (AccountId, Nonce)>,
+    reports: BTreeMap<ConsensusPublic, Place>,
     bytes: usize,
     arrivals: u64,
 }
@@ -101,7 +106,7 @@ impl Mempool {
             queues: BTreeMap::new(),
             ids: BTreeMap::new(),
             worths: BTreeSet::new(),
-            owed: BTreeMap::new(),
+            bills: Bills::new(),
             expiries: BTreeSet::new(),
             reports: BTreeMap::new(),
             bytes: 0,
@@ -142,8 +147,13 @@ impl Mempool {
     /// The waiting transaction with this hash, whose signature needs no second check.
     #[must_use]
     pub fn verified(&self, id: &Hash) -> Option<&VerifiedTransaction> {
-        let (sender, nonce) = self.ids.get(id)?;
-        Some(&self.queues.get(sender)?.entries.get(nonce)?.verified)
+        Some(&self.entry(self.ids.get(id)?)?.verified)
+    }
+
+    /// True if a report of `key` waits that goes before everything else, for nothing.
+    #[must_use]
+    pub fn is_reported(&self, key: &ConsensusPublic) -> bool {
+        self.reports.contains_key(key)
     }
 
     /// Queues a checked transaction, at the cost of cheaper ones if the pool is full. On an error nothing has changed.
@@ -190,8 +200,7 @@ impl Mempool {
         if let Some(key) = entry.convicts {
             self.reports.insert(key, (sender, nonce));
         }
-        let owed = self.owed.entry(entry.payer).or_default();
-        *owed = owed.saturating_add(u128::from(entry.fee.get()));
+        self.bills.add(&entry);
         let queue = self.queues.entry(sender).or_default();
         queue.next = queue.next.max(offer.next);
         queue.bytes = queue.bytes.saturating_add(entry.size());
@@ -209,12 +218,7 @@ impl Mempool {
         if let Some(key) = entry.convicts {
             self.reports.remove(&key);
         }
-        if let Some(owed) = self.owed.get_mut(&entry.payer) {
-            *owed = owed.saturating_sub(u128::from(entry.fee.get()));
-            if *owed == 0 {
-                self.owed.remove(&entry.payer);
-            }
-        }
+        self.bills.remove(&entry);
         self.reindex(sender);
     }
 
@@ -239,81 +243,8 @@ impl Mempool {
     #[must_use]
     pub fn waiting(&self, after: Option<Hash>, limit: usize) -> Vec<SignedTransaction> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let entry = |(sender, nonce): &(AccountId, Nonce)| self.queues.get(sender)?.entries.get(nonce);
         let behind = self.ids.range((from, Bound::Unbounded)).take(limit);
-        behind.filter_map(|(_, place)| Some(entry(place)?.signed.clone())).collect()
-    }
-
-    /// Candidates for the next block, best first: by fee for each byte, then by arrival, each sender's in order of nonce
-    /// and without a gap.
-    #[must_use]
-    pub fn candidates(&self) -> Vec<(SignedTransaction, VerifiedTransaction)> {
-        let mut queues: Vec<_> = self.queues.values().map(|queue| queue.ready().peekable()).collect();
-        let mut best = BinaryHeap::with_capacity(queues.len());
-        for (index, queue) in queues.iter_mut().enumerate() {
-            best.extend(queue.peek().map(|entry| (entry.rank(), Reverse(index))));
-        }
-        let mut chosen = Vec::with_capacity(self.len().min(MAX_BLOCK_TRANSACTIONS));
-        while let Some((_, Reverse(index))) = best.pop() {
-            if chosen.len() >= MAX_BLOCK_TRANSACTIONS {
-                break;
-            }
-            let Some(queue) = queues.get_mut(index) else { continue };
-            chosen.extend(queue.next().map(|entry| (entry.signed.clone(), entry.verified.clone())));
-            best.extend(queue.peek().map(|entry| (entry.rank(), Reverse(index))));
-        }
-        chosen
-    }
-
-    /// After the block at `height`: drops what it included, what its senders' nonces have passed, what its senders can no
-    /// longer pay, and what has expired. `account_of` tells a sender's next nonce and balance. The work grows with the
-    /// block and with what is dropped, not with the pool.
-    pub fn after_block(
-        &mut self,
-        height: Height,
-        included: &[SignedTransaction],
-        account_of: impl Fn(AccountId) -> Result<(Nonce, Nacu), LedgerError>,
-    ) -> Result<(), LedgerError> {
-        let senders: BTreeSet<AccountId> = included.iter().map(|signed| signed.unverified().sender).collect();
-        for sender in senders {
-            if self.queues.contains_key(&sender) {
-                let (next, funds) = account_of(sender)?;
-                self.recheck(sender, next, funds);
-            }
-        }
-        // Whoever reported a key first: what else waits against it convicts nobody any more.
-        for signed in included {
-            if let Call::ReportEquivocation { evidence } = &signed.unverified().call
-                && let Some((sender, nonce)) = self.reports.get(&evidence.offender()).copied()
-            {
-                self.remove(sender, nonce);
-            }
-        }
-        while let Some((expires, sender, nonce)) = self.expiries.first().copied() {
-            if expires > height {
-                break;
-            }
-            self.remove(sender, nonce);
-        }
-        Ok(())
-    }
-
-    fn recheck(&mut self, sender: AccountId, next: Nonce, funds: Nacu) {
-        let Some(queue) = self.queues.get_mut(&sender) else { return };
-        queue.next = next;
-        let passed: Vec<Nonce> = queue.entries.range(..next).map(|(nonce, _)| *nonce).collect();
-        for nonce in passed {
-            self.remove(sender, nonce);
-        }
-        // The dearest nonce is the one furthest away: what comes after it cannot be included without it anyway.
-        while self.owed.get(&sender).copied().unwrap_or(0) > u128::from(funds.get()) {
-            let last = self.queues.get(&sender).and_then(|queue| queue.entries.last_key_value());
-            match last.filter(|(_, entry)| entry.payer == sender).map(|(nonce, _)| *nonce) {
-                Some(nonce) => self.remove(sender, nonce),
-                None => break,
-            }
-        }
-        self.reindex(sender);
+        behind.filter_map(|(_, place)| Some(self.entry(place)?.signed.clone())).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Punishing a consensus key that signed two things at once while it decided blocks.
 
 use acumen_protocol::vote::{Equivocation, EquivocationError};
-use acumen_protocol::{AccountId, ConsensusPublic, Height, Nacu};
+use acumen_protocol::{AccountId, Call, ConsensusPublic, Height, Nacu, Transaction};
 
 use super::{Done, Failure};
 use crate::mint::{burn, credit, minus, plus};
@@ -14,6 +14,23 @@ use crate::{
 
 const MILLION: u128 = 1_000_000;
 
+/// What a report comes to: whom it convicts, or why nobody.
+pub(crate) type Verdict = Result<KeyRecord, Rejection>;
+
+/// The verdict on a report that stands alone, so that its two signatures are checked once and not for the fee and for
+/// the call. Fee and nonce change nothing that it depends on.
+pub(crate) fn verdict(
+    view: View<'_>,
+    params: &Params,
+    context: &BlockContext,
+    transaction: &Transaction,
+) -> Result<Option<Verdict>, LedgerError> {
+    match &transaction.call {
+        Call::ReportEquivocation { evidence } => judge(view, params, context, evidence).map(Some),
+        _ => Ok(None),
+    }
+}
+
 /// Once for each key: it never votes again, so whatever else it signed then is part of the same offence.
 pub(super) fn report(
     state: &mut Overlay<'_>,
@@ -21,9 +38,13 @@ pub(super) fn report(
     context: &BlockContext,
     reporter: AccountId,
     evidence: &Equivocation,
+    verdict: Option<&Verdict>,
 ) -> Done {
     let (key, height, round) = (evidence.offender(), evidence.height(), evidence.round());
-    let record = judge(View::new(state), params, context, evidence)??;
+    let record = match verdict {
+        Some(verdict) => verdict.clone()?,
+        None => judge(View::new(state), params, context, evidence)??,
+    };
     let offence = Some(Offence { height, round, reported_at: context.height });
     state.put(&StateKey::ConsensusKey(key), &KeyRecord { offence, ..record });
     let (staked, unbonding) = match record.hotkey {
@@ -36,12 +57,12 @@ pub(super) fn report(
 }
 
 /// Does `evidence` convict anybody who is not convicted? What the state says is asked first: signatures cost more.
-pub(crate) fn judge(
+fn judge(
     view: View<'_>,
     params: &Params,
     context: &BlockContext,
     evidence: &Equivocation,
-) -> Result<Result<KeyRecord, Rejection>, LedgerError> {
+) -> Result<Verdict, LedgerError> {
     let (key, height) = (evidence.offender(), evidence.height());
     let record: Option<KeyRecord> = view.get(&StateKey::ConsensusKey(key))?;
     let Some(record) = record else { return Ok(Err(Rejection::UnknownConsensusKey { key })) };

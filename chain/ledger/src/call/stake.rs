@@ -3,7 +3,7 @@
 use acumen_protocol::{AccountId, Nacu};
 
 use super::{Done, above_zero, registered, spend};
-use crate::mint::{credit, credit_stake, debit_stake};
+use crate::mint::{buy_stake, credit, debit_stake, minus};
 use crate::positions::{self, MAX_POSITIONS};
 use crate::state::Overlay;
 use crate::{BlockContext, Event, Params, Rejection, StateKey, View, unbonding};
@@ -16,12 +16,15 @@ pub(super) fn stake(state: &mut Overlay<'_>, coldkey: AccountId, hotkey: Account
         let count = u32::try_from(positions.len()).unwrap_or(u32::MAX);
         return Err(Rejection::TooManyPositions { coldkey, count }.into());
     }
+    // Nobody asks for more shares than all supply could buy: what a pool reckons with is owned by somebody.
     spend(state, coldkey, amount)?;
-    if credit_stake(state, hotkey, &mut info, coldkey, amount)? == 0 {
+    let cost = buy_stake(state, hotkey, &mut info, coldkey, amount)?;
+    if cost == Nacu::ZERO {
         return Err(Rejection::StakeTooSmall { hotkey, amount }.into());
     }
+    credit(state, coldkey, minus(amount, cost, "a price")?)?;
     state.put(&StateKey::Hotkey(hotkey), &info);
-    Ok(vec![Event::Staked { coldkey, hotkey, amount }])
+    Ok(vec![Event::Staked { coldkey, hotkey, amount: cost }])
 }
 
 pub(super) fn unstake(
@@ -34,9 +37,8 @@ pub(super) fn unstake(
 ) -> Done {
     above_zero(amount)?;
     let mut info = registered(View::new(state), hotkey)?;
-    if let Some(has) = debit_stake(state, hotkey, &mut info, coldkey, amount)? {
-        return Err(Rejection::StakeTooLow { hotkey, has, needs: amount }.into());
-    }
+    let amount = debit_stake(state, hotkey, &mut info, coldkey, amount)?
+        .map_err(|has| Rejection::StakeTooLow { hotkey, has, needs: amount })?;
     let event = if params.unbonding_epochs == 0 {
         credit(state, coldkey, amount)?;
         Event::Unstaked { coldkey, hotkey, amount }

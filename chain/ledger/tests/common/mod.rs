@@ -3,7 +3,8 @@
 
 use acumen_chain_ledger::genesis::{GenesisBalance, GenesisNeuron, GenesisTrack, GenesisValidator};
 use acumen_chain_ledger::{
-    BlockContext, BlockOutcome, Event, Genesis, MemoryState, Params, Rejection, View, audit, execute_block,
+    BlockContext, BlockOutcome, Event, Genesis, Hotkey, MemoryState, Overlay, Params, Rejection, Stake,
+    StateKey, View, audit, execute_block,
 };
 use acumen_protocol::domain::Domain;
 use acumen_protocol::transaction::VerifiedTransaction;
@@ -70,6 +71,19 @@ impl Chain {
 
     pub fn view(&self) -> View<'_> {
         View::new(&self.state)
+    }
+
+    /// Makes the stake on hotkey `10 + tag`, all of it coldkey `tag`'s, count so many shares only: what earnings lead to
+    /// that raise the worth of a share above a base unit.
+    pub fn make_dear(&mut self, tag: u8, shares: u128) {
+        let (hotkey, coldkey) = (account(10 + tag), account(tag));
+        let info = self.view().hotkey(hotkey).unwrap().unwrap();
+        assert_eq!(self.view().stake(hotkey, coldkey).unwrap().shares, info.total_shares, "the only staker");
+        let mut changes = Overlay::new(&self.state);
+        changes.put(&StateKey::Hotkey(hotkey), &Hotkey { total_shares: shares, ..info });
+        changes.put(&StateKey::Stake { hotkey, coldkey }, &Stake { shares });
+        let changes = changes.into_raw();
+        self.state.apply(changes);
     }
 
     /// The epoch of the next block.

@@ -48,7 +48,7 @@ fn tags() -> &'static Vec<AccountId> {
 
 impl Model {
     /// From genesis.
-    pub(crate) fn new(params: &Params, view: View<'_>) -> Self {
+    pub(crate) fn new(params: &Params, dear: &[(u8, u32)], view: View<'_>) -> Self {
         let mut model = Self {
             params: params.clone(),
             free: (1..=6).map(|tag| (tag, BigInt::from(300_000_000_000_u64))).collect(),
@@ -63,7 +63,10 @@ impl Model {
         };
         for tag in 1..=3_u8 {
             let mut hotkey = model.newcomer(tag);
-            hotkey.staked.buy((tag, 0), &BigInt::from(10_000_000_000 * u64::from(tag)));
+            hotkey.staked.earn((tag, 0), &BigInt::from(10_000_000_000 * u64::from(tag)));
+            if let Some((_, shares)) = dear.iter().find(|(dear, _)| *dear == tag) {
+                hotkey.staked.shares.insert((tag, 0), (*shares).into());
+            }
             model.hotkeys.insert(10 + tag, hotkey);
             model.uids.push(10 + tag);
         }
@@ -138,10 +141,12 @@ impl Model {
             }
             Step::Stake { from, hotkey, amount } => {
                 let amount = BigInt::from(amount);
-                amount > zero()
-                    && self.hotkeys.contains_key(&hotkey)
-                    && self.spend(from, &amount)
-                    && self.hotkeys.get_mut(&hotkey).unwrap().staked.buy((from, 0), &amount) > zero()
+                if amount <= zero() || !self.hotkeys.contains_key(&hotkey) || !self.spend(from, &amount) {
+                    return false;
+                }
+                let cost = self.hotkeys.get_mut(&hotkey).unwrap().staked.buy((from, 0), &amount);
+                self.pay(from, &(amount - &cost));
+                cost > zero()
             }
             Step::Unstake { from, hotkey, amount } => {
                 self.unstake(from, hotkey, &BigInt::from(amount), height)
@@ -168,8 +173,8 @@ impl Model {
         if *amount <= zero() || *amount > info.staked.worth((from, 0)) {
             return false;
         }
-        info.staked.sell((from, 0), amount);
-        info.unbonding.buy((from, due), amount) > zero()
+        let paid = info.staked.sell((from, 0), amount);
+        info.unbonding.earn((from, due), &paid) > zero()
     }
 
     fn register(&mut self, from: u8, hotkey: u8) -> bool {
@@ -266,7 +271,7 @@ impl Model {
             info.staked.stake += &validator - &take;
             let own = server + take;
             if own > zero() {
-                info.staked.buy((info.owner, 0), &own);
+                info.staked.earn((info.owner, 0), &own);
             }
         }
         assert_eq!(minted, BigInt::from(record.minted.get()));

@@ -27,7 +27,33 @@ impl Pool {
         }
     }
 
+    /// What `count` shares are worth exactly is a fraction: its whole part, and the next whole number from it on.
+    fn price(&self, count: &BigInt) -> (BigInt, BigInt) {
+        let (exact, all) = (count * &self.stake, self.all());
+        let down = &exact / &all;
+        let up = if &down * &all == exact { down.clone() } else { &down + 1 };
+        (down, up)
+    }
+
+    /// The most shares that cost no more than `amount`, by trying; returns what they cost.
     pub(crate) fn buy(&mut self, holder: (u8, u64), amount: &BigInt) -> BigInt {
+        let (bought, cost) = if self.all() == zero() {
+            (amount * 65_536, amount.clone())
+        } else {
+            let few = |count: &BigInt| self.price(count).1 <= *amount;
+            let bought = last(few, &(amount * self.all() + 1));
+            let cost = self.price(&bought).1;
+            (bought, cost)
+        };
+        self.stake += &cost;
+        if bought > zero() {
+            *self.shares.entry(holder).or_default() += &bought;
+        }
+        cost
+    }
+
+    /// All of `amount`, for as many shares as it pays for.
+    pub(crate) fn earn(&mut self, holder: (u8, u64), amount: &BigInt) -> BigInt {
         let all = self.all();
         let bought = if all == zero() { amount * 65_536 } else { amount * all / &self.stake };
         self.stake += amount;
@@ -37,19 +63,23 @@ impl Pool {
         bought
     }
 
-    pub(crate) fn sell(&mut self, holder: (u8, u64), amount: &BigInt) {
+    /// The fewest shares that are worth at least `amount`, by trying, or all if `amount` is their whole worth; returns
+    /// what is paid for them.
+    pub(crate) fn sell(&mut self, holder: (u8, u64), amount: &BigInt) -> BigInt {
         let held = self.shares[&holder].clone();
         let sold = if *amount == self.worth(holder) {
             held.clone()
         } else {
-            (amount * self.all() + &self.stake - 1) / &self.stake
+            last(|count| self.price(count).0 < *amount, &held) + 1
         };
-        self.stake -= amount;
+        let paid = self.price(&sold).0;
+        self.stake -= &paid;
         if sold == held {
             self.shares.remove(&holder);
         } else {
             self.shares.insert(holder, held - sold);
         }
+        paid
     }
 
     pub(crate) fn slash(&mut self, ppm: u32) -> BigInt {
@@ -59,4 +89,14 @@ impl Pool {
         self.stake -= &part;
         part
     }
+}
+
+/// The last number from 0 to `end` for which `holds`, which holds up to some number and for none behind it.
+fn last(holds: impl Fn(&BigInt) -> bool, end: &BigInt) -> BigInt {
+    let (mut low, mut high) = (zero(), end + 1);
+    while &high - &low > BigInt::from(1) {
+        let middle: BigInt = (&low + &high) / 2;
+        if holds(&middle) { low = middle } else { high = middle }
+    }
+    low
 }

@@ -32,7 +32,7 @@ impl Mempool {
     /// Of the reports that cost nothing, one for each key waits: everybody who heard the proof may send one.
     pub(super) fn first_report(&self, offer: &Offer) -> Result<(), PoolError> {
         match offer.convicts {
-            Some(key) if self.reports.contains_key(&key) => Err(PoolError::Reported { key }),
+            Some(key) if self.is_reported(&key) => Err(PoolError::Reported { key }),
             _ => Ok(()),
         }
     }
@@ -54,7 +54,7 @@ impl Mempool {
     pub(super) fn within_funds(&self, offer: &Offer, replaced: Option<&Entry>) -> Result<(), PoolError> {
         let freed =
             replaced.filter(|old| old.payer == offer.payer).map_or(0, |old| u128::from(old.fee.get()));
-        let owed = self.owed.get(&offer.payer).copied().unwrap_or(0).saturating_sub(freed);
+        let owed = self.bills.owed(&offer.payer).saturating_sub(freed);
         let needs = owed.saturating_add(u128::from(offer.fee.get()));
         if needs <= u128::from(offer.funds.get()) {
             return Ok(());

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use acumen_protocol::transaction::VerifiedTransaction;
 use acumen_protocol::{AccountId, ConsensusPublic, Height, Nacu, Nonce, SignedTransaction};
 
+use super::Place;
+
 /// A transaction that waits.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -29,6 +31,10 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) const fn size(&self) -> usize {
         self.verified.size()
+    }
+
+    pub(super) fn place(&self) -> Place {
+        (self.verified.get().sender, self.verified.get().nonce)
     }
 
     pub(super) fn rate(&self) -> FeeRate {

@@ -37,7 +37,17 @@ fn add(pool: &mut Mempool, tag: u8, nonce: u64, fee: u64) -> Result<Hash, PoolEr
 
 /// Sender and nonce of each candidate.
 fn served(pool: &Mempool) -> Vec<(AccountId, u64)> {
-    pool.candidates().iter().map(|(_, tx)| (tx.get().sender, tx.get().nonce.get())).collect()
+    let drawn = pool.draw().next(pool, usize::MAX);
+    drawn.iter().map(|(_, tx)| (tx.get().sender, tx.get().nonce.get())).collect()
+}
+
+/// A transaction of `tag` for which another account pays, as an owner does for its hotkeys.
+fn paid_by(payer: u8, tag: u8, nonce: u64, fee: u64) -> Offer {
+    Offer { payer: account(payer), ..offer(tag, nonce, fee) }
+}
+
+fn accounts<const N: usize>(tags: [u8; N]) -> BTreeSet<AccountId> {
+    tags.map(account).into()
 }
 
 #[test]
@@ -152,10 +162,10 @@ fn a_block_takes_what_it_includes_and_what_can_no_longer_be_paid() {
     add(&mut pool, 1, 2, 100).unwrap();
     add(&mut pool, 2, 0, 100).unwrap();
     let account_of = |sender| {
-        assert_eq!(sender, account(1), "only senders in the block are asked for");
+        assert_eq!(sender, account(1), "only senders and payers of the block are asked for");
         Ok((Nonce::new(1), Nacu::new(150)))
     };
-    pool.after_block(Height::new(1), &included, account_of).unwrap();
+    pool.after_block(Height::new(1), &included, &accounts([1]), account_of).unwrap();
     assert_eq!(served(&pool), [(account(1), 1), (account(2), 0)], "the balance is enough for one more");
 }
 
@@ -164,9 +174,9 @@ fn nothing_waits_for_ever() {
     let mut pool = Mempool::new(LIMITS);
     add(&mut pool, 1, 0, 100).unwrap();
     let none = |_| Ok((Nonce::ZERO, RICH));
-    pool.after_block(Height::new(MAX_WAIT_BLOCKS - 1), &[], none).unwrap();
+    pool.after_block(Height::new(MAX_WAIT_BLOCKS - 1), &[], &accounts([]), none).unwrap();
     assert_eq!(pool.len(), 1);
-    pool.after_block(Height::new(MAX_WAIT_BLOCKS), &[], none).unwrap();
+    pool.after_block(Height::new(MAX_WAIT_BLOCKS), &[], &accounts([]), none).unwrap();
     assert!(pool.is_empty() && pool.bytes() == 0);
 }
 
@@ -180,11 +190,11 @@ fn assert_books(pool: &Mempool) {
     let worths: BTreeSet<Worth> =
         pool.queues.iter().filter_map(|(sender, queue)| queue.worth_of_last(*sender)).collect();
     assert_eq!(worths, pool.worths);
-    let mut owed: BTreeMap<AccountId, u128> = BTreeMap::new();
-    for entry in entries() {
-        *owed.entry(entry.payer).or_default() += u128::from(entry.fee.get());
-    }
-    assert_eq!(owed, pool.owed);
+    let mut bills = Bills::new();
+    entries().for_each(|entry| bills.add(entry));
+    assert_eq!(bills, pool.bills);
+    let reports = entries().filter_map(|entry| Some((entry.convicts?, entry.place())));
+    assert_eq!(reports.collect::<BTreeMap<_, _>>(), pool.reports);
     for (sender, queue) in &pool.queues {
         assert!(!queue.entries.is_empty() && queue.entries.len() <= pool.limits.per_sender);
         assert_eq!(queue.entries.values().map(Entry::size).sum::<usize>(), queue.bytes);
@@ -196,21 +206,24 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn the_books_agree_after_any_sequence(events in prop::collection::vec((0_u8..6, 0_u64..5, 1_u64..50, 0_u8..8), 1..40)) {
+    fn the_books_agree_after_any_sequence(
+        events in prop::collection::vec((0_u8..6, 0_u64..5, 1_u64..50, 0_u8..8, 0_u8..6), 1..40),
+    ) {
         let mut pool = Mempool::new(Limits { transactions: 6, bytes: 1_100, per_sender: 3 });
         let mut height = 0;
         let mut next = [0_u64; 6];
-        for (tag, ahead, fee, kind) in events {
+        for (tag, ahead, fee, kind, payer) in events {
             let index = usize::from(tag);
             if kind > 0 {
-                let mut offer = offer(tag, next[index] + ahead, fee * 100);
+                let mut offer = paid_by(payer, tag, next[index] + ahead, fee * 100);
                 (offer.next, offer.tip, offer.funds) = (Nonce::new(next[index]), Height::new(height), Nacu::new(9_000));
                 let before = (pool.len(), pool.bytes());
                 if pool.add(offer).is_err() {
                     prop_assert_eq!((pool.len(), pool.bytes()), before, "a refusal changes nothing");
                 }
             } else {
-                let block: Vec<SignedTransaction> = pool.candidates().into_iter().map(|(signed, _)| signed).take(2).collect();
+                let drawn = pool.draw().next(&pool, 2);
+                let block: Vec<SignedTransaction> = drawn.into_iter().map(|(signed, _)| signed).collect();
                 height += 1 + ahead * 60;
                 for signed in &block {
                     let sender = signed.unverified().sender;
@@ -222,7 +235,11 @@ proptest! {
                     let tag = (0..6_u8).find(|tag| account(*tag) == sender).unwrap();
                     Ok((Nonce::new(next[usize::from(tag)]), Nacu::new(fee * 200)))
                 };
-                pool.after_block(Height::new(height), &block, account_of).unwrap();
+                let payers = accounts([payer, (payer + 1) % 6]);
+                pool.after_block(Height::new(height), &block, &payers, account_of).unwrap();
+                for payer in payers {
+                    prop_assert!(pool.bills.owed(&payer) <= u128::from(fee * 200), "they can pay for all that wait");
+                }
             }
             assert_books(&pool);
         }
@@ -259,7 +276,77 @@ fn a_report_goes_first_for_nothing_and_once_for_each_key() {
     // Another node was quicker: the report here convicts nobody any more, and the place is free.
     let quicker = report(5, 0, 7).signed;
     let unknown = |_| Ok((Nonce::ZERO, Nacu::ZERO));
-    pool.after_block(Height::new(1), &[quicker], unknown).unwrap();
+    pool.after_block(Height::new(1), &[quicker], &accounts([5]), unknown).unwrap();
     assert_eq!(served(&pool), [(account(4), 0)]);
     pool.add(report(6, 0, 7)).unwrap();
+}
+
+#[test]
+fn whatever_a_payer_can_no_longer_pay_leaves_whoever_sent_it() {
+    let mut pool = Mempool::new(Limits { transactions: 20, ..LIMITS });
+    for hotkey in [1, 2, 3] {
+        for nonce in 0..3 {
+            pool.add(paid_by(8, hotkey, nonce, 1_000)).unwrap();
+        }
+    }
+    add(&mut pool, 4, 0, 100).unwrap();
+    // The owner's balance goes with a block that holds none of these.
+    let moved = offer(8, 0, 500).signed;
+    let left = |funds| move |_| Ok((Nonce::new(1), Nacu::new(funds)));
+    pool.after_block(Height::new(1), std::slice::from_ref(&moved), &accounts([8]), left(4_000)).unwrap();
+    let first = [(account(1), 0), (account(1), 1), (account(2), 0), (account(3), 0), (account(4), 0)];
+    let rest: BTreeSet<_> = served(&pool).into_iter().collect();
+    assert_eq!(rest, BTreeSet::from(first), "the nearest nonces stay");
+    pool.after_block(Height::new(2), &[moved], &accounts([8]), left(0)).unwrap();
+    assert_eq!(served(&pool), [(account(4), 0)], "nothing that nobody can pay takes a place");
+    assert_books(&pool);
+}
+
+#[test]
+fn what_a_block_includes_is_no_longer_owed() {
+    let mut pool = Mempool::new(LIMITS);
+    let first = paid_by(8, 1, 0, 100);
+    let included = [first.signed.clone()];
+    pool.add(first).unwrap();
+    pool.add(paid_by(8, 2, 0, 100)).unwrap();
+    let account_of = |id| Ok((if id == account(1) { Nonce::new(1) } else { Nonce::ZERO }, Nacu::new(100)));
+    pool.after_block(Height::new(1), &included, &accounts([1, 8]), account_of).unwrap();
+    assert_eq!(served(&pool), [(account(2), 0)], "what is left is enough for it");
+}
+
+#[test]
+fn a_report_that_its_payer_cannot_pay_frees_the_place() {
+    let mut pool = Mempool::new(LIMITS);
+    // The offender's own report, with a tip, to keep others from reporting; then its hotkeys' fees drain the account.
+    pool.add(Offer { fee: Nacu::new(50), funds: Nacu::new(60), ..report(3, 0, 7) }).unwrap();
+    let key = ConsensusKeypair::from_seed(&[7; 32]).public();
+    assert!(pool.is_reported(&key));
+    let drained = |_| Ok((Nonce::ZERO, Nacu::new(49)));
+    pool.after_block(Height::new(1), &[offer(6, 0, 10).signed], &accounts([3, 6]), drained).unwrap();
+    assert!(!pool.is_reported(&key));
+    pool.add(report(4, 0, 7)).unwrap();
+    assert_books(&pool);
+}
+
+#[test]
+fn a_draw_goes_on_beside_a_pool_that_changes() {
+    let mut pool = Mempool::new(Limits { transactions: 9, ..LIMITS });
+    for (tag, nonce, fee) in [(1, 0, 900), (1, 1, 800), (2, 0, 700), (3, 0, 600), (3, 1, 600), (4, 0, 500)] {
+        add(&mut pool, tag, nonce, fee).unwrap();
+    }
+    let mut draw = pool.draw();
+    let mut next = |pool: &Mempool, count, over: Option<u8>| {
+        over.into_iter().for_each(|tag| draw.end_turn(account(tag)));
+        let drawn = draw.next(pool, count);
+        drawn.iter().map(|(_, tx)| (tx.get().sender, tx.get().nonce.get())).collect::<Vec<_>>()
+    };
+    assert_eq!(next(&pool, 1, None), [(account(1), 0)]);
+    // The block refused it: its sender's others cannot stand there either, and take nobody's room.
+    assert_eq!(next(&pool, 1, Some(1)), [(account(2), 0)]);
+    let refused = offer(3, 0, 0).verified.get().sender;
+    let id = *pool.ids.iter().find(|(_, place)| **place == (refused, Nonce::ZERO)).unwrap().0;
+    pool.drop_refused(&id);
+    assert_eq!(next(&pool, 9, None), [(account(4), 0)], "what has gone is left out, with what needs it");
+    assert_eq!(next(&pool, 9, None), []);
+    assert_books(&pool);
 }
