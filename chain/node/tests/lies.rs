@@ -4,6 +4,7 @@
 mod common;
 
 use std::pin::Pin;
+use std::sync::OnceLock;
 
 use acumen_chain_client::{ChainClient, Checkpoint, ClientError, Testimony, Trust, TxId};
 use acumen_proto::chain_v1 as wire;
@@ -272,6 +273,27 @@ async fn lc10_every_lie_about_a_transaction_is_noticed() {
     let (url, client, both) = clients(&node, elsewhere).await;
     named(&client.wait_included(&tx).await.unwrap_err(), &url, "transaction", 0);
     assert_eq!(both.wait_included(&tx).await.unwrap().at.height, height);
+    node.stop().await;
+}
+
+/// It gives the same state for ever, which was the newest one once.
+#[tokio::test(flavor = "multi_thread")]
+async fn lc11_a_node_that_lags_is_not_used() {
+    static OLD: OnceLock<wire::GetStateResponse> = OnceLock::new();
+    let dir = tempfile::tempdir().unwrap();
+    let (node, _, _) = with_a_transfer(dir.path()).await;
+    let lags: fn(&mut wire::GetStateResponse) = |answer| *answer = OLD.get_or_init(|| answer.clone()).clone();
+    let (url, client, both) = clients(&node, Lies { state: Some(lags), ..Lies::default() }).await;
+    let old = client.account(account(3)).await.unwrap().at.height;
+    let mut blocks = node.client().await.subscribe(old.next());
+    blocks.next().await.unwrap().unwrap();
+    assert!(client.status().await.unwrap().tip.height > old && both.status().await.unwrap().tip.height > old);
+    let error = client.account(account(3)).await.unwrap_err();
+    assert!(
+        matches!(&error, ClientError::Stale { node, height, .. } if *node == url && *height == old),
+        "{error}"
+    );
+    assert!(both.account(account(3)).await.unwrap().at.height > old);
     node.stop().await;
 }
 
