@@ -1,7 +1,8 @@
 //! KServe's Open Inference Protocol, version 2: any TorchScript module, tensors in and tensors out.
 //!
 //! Its clients (PyPI's `tritonclient`, for one) do not sign, so this server has a listener of its own, off by default and
-//! on a loopback address unless `allow_remote` says otherwise. It shares nothing with the signed service but the process.
+//! on a loopback address unless `allow_remote` says otherwise. It shares nothing with the signed service but the process and
+//! its metrics.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -18,15 +19,18 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use acumen_models::ModelError;
 use acumen_proto::kserve_v2::grpc_inference_service_server::GrpcInferenceServiceServer;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
-use tonic::transport::server::TcpIncoming;
 
+use crate::intake::connections::{Incoming, Places};
+use crate::intake::{FREE_BYTES, Intake, Rule, share_of};
+use crate::service::Shared;
 use config::KserveConfig;
 use models::Models;
 use service::Kserve;
@@ -37,6 +41,19 @@ const MAX_MESSAGE_BYTES: usize = 64 << 20;
 /// Calls at once on one connection.
 const MAX_CALLS: u32 = 256;
 
+/// Connections at once, and from one address.
+const MAX_CONNECTIONS: (usize, usize) = (256, 64);
+
+/// Bytes of requests that are being read at once; one address has a quarter of it, which is the largest request.
+const UNREAD_BYTES: usize = 256 << 20;
+
+/// How long a request may take to come: the largest one, at 17 Mbit a second.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where modules are run; the other calls say next to nothing.
+const INFER: &str = "/inference.GRPCInferenceService/ModelInfer";
+const STREAM_INFER: &str = "/inference.GRPCInferenceService/ModelStreamInfer";
+
 /// Loads the modules; blocks meanwhile.
 ///
 /// # Errors
@@ -46,11 +63,8 @@ pub(crate) fn load(config: &KserveConfig) -> Result<Models, ModelError> {
 }
 
 /// Serves until `stop`; running calls are finished.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    models: Models,
-    draining: CancellationToken,
-) -> Result<(), String> {
+pub(crate) async fn serve(listener: TcpListener, models: Models, shared: &Arc<Shared>) -> Result<(), String> {
+    let draining = shared.draining.clone();
     let service =
         GrpcInferenceServiceServer::new(Kserve { models: Arc::new(models), draining: draining.clone() })
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
@@ -63,12 +77,28 @@ pub(crate) async fn serve(
     tonic::transport::Server::builder()
         .max_concurrent_streams(Some(MAX_CALLS))
         .layer(crate::trace::RequestIds)
+        .layer(intake(shared))
         .add_service(service)
-        .add_service(reflection)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            draining.cancelled_owned(),
-        )
+        .add_service(reflection.max_decoding_message_size(FREE_BYTES))
+        .serve_with_incoming_shutdown(incoming(listener, shared), draining.cancelled_owned())
         .await
         .map_err(|error| error.to_string())
+}
+
+fn incoming(listener: TcpListener, shared: &Arc<Shared>) -> Incoming<impl Fn(SocketAddr) + Unpin + use<>> {
+    let (total, per_address) = MAX_CONNECTIONS;
+    let places = Places::new(total, per_address, share_of(UNREAD_BYTES, MAX_MESSAGE_BYTES));
+    let shared = Arc::clone(shared);
+    Incoming::new(listener, places, move |_| shared.metrics.refuse("connections"))
+}
+
+fn intake(shared: &Arc<Shared>) -> Intake {
+    let rule = |path: &str| match path {
+        INFER => Rule { most: MAX_MESSAGE_BYTES, limit: "bytes of a request", whole: true },
+        STREAM_INFER => Rule { most: MAX_MESSAGE_BYTES, limit: "bytes of a request", whole: false },
+        path if path.starts_with("/grpc.reflection.") => Rule { whole: false, ..Rule::SMALL },
+        _ => Rule::SMALL,
+    };
+    let shared = Arc::clone(shared);
+    Intake::new(READ_TIMEOUT, UNREAD_BYTES, rule, move |refusal| shared.refuse(refusal))
 }

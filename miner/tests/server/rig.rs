@@ -76,7 +76,8 @@ pub(crate) fn config(dir: &Path) -> Config {
         tls: None,
         kserve: None,
         access: AccessConfig { min_stake: "1000".to_owned(), allow: vec![friend().account()] },
-        limits: Limits { opens_per_second: 1_000.0, ..Limits::default() },
+        // Tests that look again and again open many connections.
+        limits: Limits { opens_per_second: 1_000.0, max_connections_per_address: 512, ..Limits::default() },
     }
 }
 
