@@ -33,7 +33,10 @@ const fn one() -> usize {
     1
 }
 
-type Answer = Result<Vec<Vec<f32>>, ReplicaError>;
+/// Vectors, and the tokens that were read for them.
+pub(crate) type Embedded = (Vec<Vec<f32>>, usize);
+
+type Answer = Result<Embedded, ReplicaError>;
 type Job = (Vec<String>, oneshot::Sender<Answer>);
 
 /// An encoder on its thread. Dropping it ends the thread after what it is at.
@@ -64,7 +67,7 @@ impl Encoder {
         Ok(Self(jobs))
     }
 
-    /// One vector per text. Dropping the future withdraws the call if it has not run yet.
+    /// One vector per text, and how many tokens were read. Dropping the future withdraws the call if it has not run yet.
     pub(crate) async fn embed(&self, texts: Vec<String>) -> Answer {
         let (reply, answer) = oneshot::channel();
         self.0.try_send((texts, reply)).map_err(|error| match error {
@@ -81,9 +84,15 @@ fn serve(model: &Model, jobs: &Receiver<Job>) {
             continue;
         }
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let answer = catch_unwind(AssertUnwindSafe(|| model.embed_texts(&texts)))
+        let answer = catch_unwind(AssertUnwindSafe(|| embed(model, &texts)))
             .unwrap_or_else(|_| Err(ModelError::Panicked("in the encoder; it goes on".to_owned())));
         // The caller may have gone meanwhile.
         let _ = reply.send(answer.map_err(ReplicaError::from));
     }
+}
+
+fn embed(model: &Model, texts: &[&str]) -> Result<Embedded, ModelError> {
+    let tokens = model.tokens(texts)?;
+    let read = tokens.iter().map(Vec::len).sum();
+    Ok((model.embed(&tokens)?, read))
 }

@@ -15,13 +15,15 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status};
 
+use crate::admission::Cost;
 use crate::distribution;
-use crate::doors::{Caller, at_most, check_tokens, seal};
+use crate::doors::{Admitted, Caller, at_most, check_tokens, seal};
 use crate::engine::{EngineSession, Row};
 use crate::guard::Guard;
 use crate::refusal::Refusal;
 use crate::service::{Shared, Tokens};
 use crate::text::Text;
+use crate::unary::encode;
 
 /// Tokens that may wait for the transport: enough that the model need not wait for it.
 const OUTGOING: usize = 8;
@@ -37,30 +39,33 @@ pub(crate) async fn start(
     let message = request.into_inner();
     let bytes = message.encode_to_vec();
     let wanted = Generate::try_from(message)?;
-    let text = Text::of(&caller.engine).ok();
-    let prompt = prompt(&shared, &caller, &wanted.prompt)?;
-    let most = shared.limits.max_new_tokens as usize;
-    at_most("max_tokens", "max_new_tokens", wanted.max_tokens as usize, most)?;
+    check(&shared, &caller, &wanted)?;
 
     let admitted = caller.admit(&shared, GENERATE_PATH, &bytes).await?;
-    let slot = shared.slots.take(admitted.sender)?;
-    let mut guard = Guard::new(Arc::clone(&shared), slot, caller.tracked, caller.started);
-    let prompt_tokens = prompt.len();
+    let slot = shared.slots.take(admitted.sender, admitted.stake, caller.deadline).await?;
+    let mut guard = Guard::new(Arc::clone(&shared), slot, caller.tracked.clone(), caller.started);
     let opened = async {
-        let cost = prompt_tokens.max(1);
+        let prompt = prompt(&shared, (&caller, &admitted), &wanted.prompt).await?;
+        let tokens = prompt.len();
+        let positions = caller.engine.positions(std::iter::once(tokens));
+        guard.slot().reserve(positions, caller.deadline).await?;
+        let cost = Cost { tokens, charge: tokens.max(positions) };
         let _ticket = shared.admission.enter(admitted.sender, admitted.stake, cost, caller.deadline).await?;
         shared.metrics.queued.observe(caller.started.elapsed().as_secs_f64());
-        Ok(caller.engine.open(vec![prompt]).await?)
+        let (session, rows) = caller.engine.open(vec![prompt]).await?;
+        Ok((session, rows, tokens))
     };
     let opened = tokio::select! {
         () = shared.kill.cancelled() => Err(Refusal::Draining),
+        refusal = guard.slot().has_to_leave() => Err(refusal),
         opened = opened => opened,
     };
-    let (session, rows) = opened.inspect_err(|_| guard.fail())?;
+    let (session, rows, prompt_tokens) = opened.inspect_err(|_| guard.fail())?;
     shared.metrics.first.observe(caller.started.elapsed().as_secs_f64());
     shared.metrics.prompt_tokens.inc_by(prompt_tokens as u64);
     let sampler = Sampler { temperature: wanted.temperature, top_p: wanted.top_p, seed: wanted.seed };
     let (transcript, vocabulary) = (admitted.transcript, caller.engine.info().vocab);
+    let text = Text::of(&caller.engine).ok();
     let mut generation = Generation {
         session,
         sampler,
@@ -78,22 +83,27 @@ pub(crate) async fn start(
     Ok(Box::pin(ReceiverStream::new(answers)))
 }
 
-/// The prompt's ids, checked against the limits before anything is computed.
-fn prompt(shared: &Shared, caller: &Caller, prompt: &Prompt) -> Result<Vec<u32>, Refusal> {
-    let ids = match prompt {
+/// What can be told before anybody knows who asks: nothing is computed for a stranger.
+fn check(shared: &Shared, caller: &Caller, wanted: &Generate) -> Result<(), Refusal> {
+    let limits = &shared.limits;
+    match &wanted.prompt {
         Prompt::Tokens(ids) => {
             check_tokens(ids, caller.engine.info().vocab)?;
-            ids.clone()
+            at_most("the prompt", "max_context_tokens", ids.len(), limits.max_context_tokens)?;
         }
         Prompt::Text(text) => {
-            at_most(
-                "the prompt's length in bytes",
-                "max_text_bytes",
-                text.len(),
-                shared.limits.max_text_bytes,
-            )?;
-            Text::of(&caller.engine)?.encode(text)?
+            let (what, limit) = ("the prompt's length in bytes", "max_text_bytes");
+            at_most(what, limit, text.len(), limits.max_text_bytes)?;
         }
+    }
+    at_most("max_tokens", "max_new_tokens", wanted.max_tokens as usize, limits.max_new_tokens as usize)
+}
+
+/// The prompt's ids.
+async fn prompt(shared: &Shared, who: (&Caller, &Admitted), prompt: &Prompt) -> Result<Vec<u32>, Refusal> {
+    let ids = match prompt {
+        Prompt::Tokens(ids) => return Ok(ids.clone()),
+        Prompt::Text(text) => encode(shared, who, text).await?,
     };
     at_most("the prompt", "max_context_tokens", ids.len(), shared.limits.max_context_tokens)?;
     Ok(ids)
@@ -163,9 +173,14 @@ impl Generation {
         let mut answer = first;
         loop {
             let (token, last) = (answer.token, answer.usage.is_some());
+            let slot = self.guard.slot();
+            slot.set_idle(true);
             let sent = tokio::select! {
-                () = shared.kill.cancelled() => return Err(Refusal::Draining),
+                // What has been computed is handed on even if the stream has to leave.
+                biased;
                 sent = outgoing.send_timeout(Ok(answer), patience) => sent,
+                () = shared.kill.cancelled() => return Err(Refusal::Draining),
+                refusal = slot.has_to_leave() => return Err(refusal),
             };
             match sent {
                 Ok(()) if last => return Ok(()),
@@ -176,6 +191,10 @@ impl Generation {
                     return Ok(());
                 }
             }
+            if let Some(refusal) = slot.must_leave() {
+                return Err(refusal);
+            }
+            slot.set_idle(false);
             let started = Instant::now();
             let rows = tokio::select! {
                 () = shared.kill.cancelled() => return Err(Refusal::Draining),

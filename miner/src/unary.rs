@@ -81,13 +81,7 @@ pub(crate) async fn tokenize(
 ) -> Result<wire::TokenizeResponse, Refusal> {
     let check = |request: &wire::TokenizeRequest, _: &Caller| length(shared, &request.text);
     let compute = async |request: wire::TokenizeRequest, caller: &Caller, admitted: &Admitted| {
-        let (text, bytes) = (Text::of(&caller.engine)?, request.text.len());
-        let ids = if Text::is_short(bytes) {
-            text.encode(&request.text)?
-        } else {
-            let work = async || text.encode(&request.text);
-            in_turn(shared, &shared.tokenizing, (caller, admitted), tokens(bytes), work).await?
-        };
+        let ids = encode(shared, (caller, admitted), &request.text).await?;
         Ok(wire::TokenizeResponse { ids, receipt: Vec::new() })
     };
     signed(shared, TOKENIZE_PATH, request, check, compute).await
@@ -126,11 +120,27 @@ pub(crate) async fn embed(
         };
         let cost = request.texts.iter().map(|text| tokens(text.len())).sum::<usize>().max(LEAST_COST);
         let work = async || Ok(encoder.embed(request.texts).await?);
-        let vectors = in_turn(shared, &shared.embedding, (caller, admitted), cost, work).await?;
+        let (vectors, read) = in_turn(shared, &shared.embedding, (caller, admitted), cost, work).await?;
         let embeddings = vectors.into_iter().map(|values| wire::Embedding { values }).collect();
-        Ok(wire::EmbedResponse { embeddings, usage: None, receipt: Vec::new() })
+        let prompt_tokens = u32::try_from(read).unwrap_or(u32::MAX);
+        let usage = Some(wire::Usage { prompt_tokens, completion_tokens: 0 });
+        Ok(wire::EmbedResponse { embeddings, usage, receipt: Vec::new() })
     };
     signed(shared, EMBED_PATH, request, check, compute).await
+}
+
+/// The ids of a text as the model reads it. A long one takes the tokenizer's time, and waits for it.
+pub(crate) async fn encode(
+    shared: &Shared,
+    (caller, admitted): (&Caller, &Admitted),
+    words: &str,
+) -> Result<Vec<u32>, Refusal> {
+    let text = Text::of(&caller.engine)?;
+    if Text::is_short(words.len()) {
+        return text.encode(words);
+    }
+    let work = async || text.encode(words);
+    in_turn(shared, &shared.tokenizing, (caller, admitted), tokens(words.len()), work).await
 }
 
 /// Tokens of a text before it has been cut, roughly: what a place in a queue costs.

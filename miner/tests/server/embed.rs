@@ -5,10 +5,15 @@ use std::time::Duration;
 
 use acumen_miner::config::EncoderConfig;
 use acumen_miner_client::ClientError;
+use acumen_proto::inference_v1::inference_client::InferenceClient;
+use acumen_proto::{EMBED_PATH, auth, inference_v1 as wire};
+use acumen_protocol::auth::AuthHeaders;
 use futures::future::join_all;
+use prost::Message as _;
 use tonic::Code;
 
-use crate::rig::{Rig, friend, refusal};
+use crate::raw::now_ns;
+use crate::rig::{Rig, friend, miner, refusal};
 
 /// Words that the encoder's tokenizer knows.
 const TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
@@ -37,6 +42,18 @@ async fn more_calls_than_the_encoder_takes_at_once_wait_and_are_answered() {
         assert_eq!(answer.unwrap(), alone);
     }
     assert_eq!(client.load().await.unwrap().waiting, 0);
+}
+
+#[tokio::test]
+async fn an_answer_says_how_many_tokens_were_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::start(|config| config.encoder = Some(encoder(folder.path()))).await;
+    let message = wire::EmbedRequest { texts: vec!["a b word".to_owned(), "again".to_owned()] };
+    let headers = AuthHeaders::sign(&friend(), miner(), EMBED_PATH, &message.encode_to_vec(), now_ns());
+    let mut request = tonic::Request::new(message);
+    auth::insert(request.metadata_mut(), &headers);
+    let answer = InferenceClient::new(rig.channel()).embed(request).await.unwrap().into_inner();
+    assert_eq!(answer.usage, Some(wire::Usage { prompt_tokens: 4, completion_tokens: 0 }));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,10 +4,14 @@ use acumen_miner_client::{ClientError, GeneratedToken, Generation};
 use acumen_models::LanguageModel as _;
 use acumen_models::sampling::Sampler;
 use acumen_proto::inference::{Finish, Generate, Prompt};
+use acumen_proto::inference_v1::inference_client::InferenceClient;
+use acumen_proto::{GENERATE_PATH, auth, inference_v1 as wire};
+use acumen_protocol::auth::AuthHeaders;
 use tonic::Code;
 
 use crate::model::{Adaptive, Gate, HOLD};
-use crate::rig::{Rig, contexts, eventually, friend, key, refusal};
+use crate::raw::now_ns;
+use crate::rig::{Rig, contexts, eventually, friend, key, miner, refusal};
 
 fn wanted(text: &str) -> Generate {
     Generate {
@@ -154,4 +158,20 @@ async fn text_goes_to_tokens_and_back() {
     assert_eq!(refusal(&error).0, Code::Unimplemented, "{error}");
     let error = rig.client(key(9)).tokenize("a".to_owned()).await.unwrap_err();
     assert_eq!(refusal(&error).0, Code::PermissionDenied, "the doors are the same: {error}");
+}
+
+#[tokio::test]
+async fn a_text_is_not_tokenized_before_its_sender_is_known() {
+    let rig = Rig::start(|config| config.limits.max_context_tokens = 8).await;
+    let message = || wire::GenerateRequest::from(wanted("nine bytes"));
+    let headers = AuthHeaders::sign(&friend(), miner(), GENERATE_PATH, b"another request", now_ns());
+    let mut request = tonic::Request::new(message());
+    auth::insert(request.metadata_mut(), &headers);
+    let status = InferenceClient::new(rig.channel()).generate(request).await.err().unwrap();
+    // To say that the text has too many tokens, the miner would have had to cut it.
+    assert_eq!(status.code(), Code::Unauthenticated, "{status}");
+    let error = rig.client(friend()).generate(wanted("nine bytes")).await.err().unwrap();
+    assert!(error.to_string().contains("max_context_tokens"), "{error}");
+    let running = || async { rig.client(friend()).load().await.unwrap().running };
+    eventually("its slot is given back", || async { running().await == 0 }).await;
 }
