@@ -21,11 +21,28 @@ use crate::refusal::Refusal;
 mod fair;
 mod pace;
 
+pub(crate) use fair::weight;
 use fair::{Fair, Key};
 use pace::Pace;
 
 #[cfg(test)]
 mod tests;
+
+/// What a request costs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    /// Tokens that the model reads: what it takes of the room.
+    pub(crate) tokens: usize,
+    /// What moves its sender's share on: the positions that its session holds afterwards count too, so that empty documents
+    /// are not free.
+    pub(crate) charge: usize,
+}
+
+impl From<usize> for Cost {
+    fn from(tokens: usize) -> Self {
+        Self { tokens, charge: tokens }
+    }
+}
 
 #[derive(Debug)]
 struct Waiter {
@@ -83,15 +100,15 @@ impl Admission {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the model has room for `cost` tokens of `sender`, who has `stake`.
+    /// Waits until the model has room for what `sender` asks, who has `stake`.
     pub(crate) async fn enter(
         &self,
         sender: AccountId,
         stake: Nacu,
-        cost: usize,
+        cost: impl Into<Cost>,
         deadline: Option<Instant>,
     ) -> Result<Ticket, Refusal> {
-        let cost = (cost as u64).max(1);
+        let cost = cost.into();
         let (place, answer) = match self.ask(sender, stake, cost, deadline)? {
             Asked::Entered(ticket) => return Ok(ticket),
             Asked::Waits(key, answer) => (Place { admission: self, key }, answer),
@@ -111,12 +128,13 @@ impl Admission {
         &self,
         sender: AccountId,
         stake: Nacu,
-        cost: u64,
+        cost: Cost,
         deadline: Option<Instant>,
     ) -> Result<Asked, Refusal> {
+        let (cost, charge) = ((cost.tokens as u64).max(1), (cost.charge as u64).max(1));
         let mut state = self.lock();
         if state.waiting.is_empty() && self.has_room(&state, cost) {
-            state.fair.pass(sender, stake, cost);
+            state.fair.pass(sender, stake, charge);
             return Ok(Asked::Entered(self.let_in(&mut state, cost)));
         }
         let mine = state.by_sender.get(&sender).copied().unwrap_or(0);
@@ -124,7 +142,7 @@ impl Admission {
             let limit = "queue_requests_per_hotkey";
             return Err(self.full(&state, limit, self.limits.queue_requests_per_hotkey as u64, cost));
         }
-        let key = state.fair.key(sender, stake, cost);
+        let key = state.fair.key(sender, stake, charge);
         let wait = state.wait_of(key);
         self.in_time(&state, wait, deadline)?;
         let evicted = self.make_room(&mut state, key, cost)?;

@@ -14,8 +14,8 @@ pub(crate) struct Guard {
     shared: Arc<Shared>,
     started: Instant,
     finished: &'static str,
-    /// Held for their drop.
-    _slot: Slot,
+    slot: Slot,
+    /// Held for its drop.
     _tracked: TaskTrackerToken,
 }
 
@@ -27,12 +27,17 @@ impl Guard {
         started: Instant,
     ) -> Self {
         // Unless somebody says otherwise, the client has gone away.
-        Self { shared, started, finished: "abort", _slot: slot, _tracked: tracked }
+        Self { shared, started, finished: "abort", slot, _tracked: tracked }
     }
 
     /// What all requests share.
     pub(crate) const fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// Its room.
+    pub(crate) const fn slot(&self) -> &Slot {
+        &self.slot
     }
 
     /// Notes how the stream ends.

@@ -27,7 +27,7 @@ pub(crate) enum Refusal {
     NotOpened,
     #[error("`open` comes once, then `step`")]
     OpenedTwice,
-    #[error("no first message within {0:?}")]
+    #[error("the request was not complete within {0:?}")]
     OpeningTimeout(Duration),
     #[error("{what} is {found}, this miner's `{limit}` is {allowed}")]
     Limit { what: &'static str, limit: &'static str, found: u64, allowed: u64 },
@@ -41,8 +41,13 @@ pub(crate) enum Refusal {
     StakeUnknown { sender: AccountId },
     #[error("too many streams opened in this second for the sender's stake")]
     RateLimit { retry_after: Duration },
-    #[error("all {allowed} streams ({limit}) are in use")]
+    #[error("all {allowed} places ({limit}) are in use")]
     Slots { limit: &'static str, allowed: usize, retry_after: Duration },
+    #[error(
+        "the stream has given its place to a sender who uses less for its stake (all of `max_streams` or `session_tokens` \
+         are in use): open it again later"
+    )]
+    GaveWay { retry_after: Duration },
     #[error("the model is loading")]
     Loading,
     #[error("this miner is shutting down: ask another")]
@@ -95,6 +100,7 @@ impl Refusal {
             Self::StakeUnknown { .. } => "stake_unknown",
             Self::RateLimit { .. } => "rate_limit",
             Self::Slots { .. } => "slots",
+            Self::GaveWay { .. } => "gave_way",
             Self::Loading => "loading",
             Self::Draining => "draining",
             Self::Idle(_) => "idle",
@@ -105,6 +111,7 @@ impl Refusal {
             Self::Unsupported(_) => "unsupported",
             Self::Text(_) => "limit",
             Self::Model(ReplicaError::Overloaded { .. }) => "overload",
+            Self::Model(error) if is_for_good(error) => "limit",
             Self::Model(_) => "model",
             Self::Upstream { .. } => "upstream",
         }
@@ -140,6 +147,7 @@ impl Refusal {
             Self::Stake { .. } => Code::PermissionDenied,
             Self::RateLimit { .. }
             | Self::Slots { .. }
+            | Self::GaveWay { .. }
             | Self::Queue { .. }
             | Self::Wait { .. }
             | Self::Upstream { error: UpstreamError::Busy, .. }
@@ -154,6 +162,7 @@ impl Refusal {
         match self {
             Self::RateLimit { retry_after }
             | Self::Slots { retry_after, .. }
+            | Self::GaveWay { retry_after }
             | Self::Queue { retry_after, .. }
             | Self::Wait { retry_after, .. } => Some(*retry_after),
             Self::Upstream { retry_after, .. } => *retry_after,
@@ -177,12 +186,46 @@ const fn auth_label(error: &AuthError) -> &'static str {
     }
 }
 
+/// Whether the request could not be answered at any time: it is the request's fault, not the model's.
+const fn is_for_good(error: &ReplicaError) -> bool {
+    matches!(
+        error,
+        ReplicaError::Model(
+            ModelError::Token { .. }
+                | ModelError::DocumentCount { .. }
+                | ModelError::NoDocuments
+                | ModelError::Config { .. }
+                | ModelError::CacheFull { .. }
+        )
+    )
+}
+
 const fn model_code(error: &ReplicaError) -> Code {
     match error {
-        ReplicaError::Model(
-            ModelError::Token { .. } | ModelError::DocumentCount { .. } | ModelError::NoDocuments,
-        ) => Code::InvalidArgument,
+        error if is_for_good(error) => Code::InvalidArgument,
         ReplicaError::Model(ModelError::Engine(_)) => Code::Internal,
         _ => Code::Unavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_waiting_would_mend_is_the_requests_fault() {
+        let config = ModelError::Config { field: "contexts", reason: "needs more than there is".to_owned() };
+        for error in [config, ModelError::CacheFull { tokens: 9, capacity: 8 }, ModelError::NoDocuments] {
+            let refusal = Refusal::from(ReplicaError::from(error));
+            assert_eq!(
+                (refusal.label(), refusal.status().code()),
+                ("limit", Code::InvalidArgument),
+                "{refusal}"
+            );
+        }
+        for error in [ModelError::Hung, ModelError::SessionLost, ModelError::Panicked(String::new())] {
+            let refusal = Refusal::from(ReplicaError::from(error));
+            assert_eq!((refusal.label(), refusal.status().code()), ("model", Code::Unavailable), "{refusal}");
+        }
     }
 }

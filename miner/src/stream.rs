@@ -1,7 +1,7 @@
 //! A running stream: step in, answer out, in lock-step.
 //!
-//! There is no task per stream. The transport polls [`answers`]; when the client goes away the transport drops it, and
-//! with it the session, the request that may still wait in the model's queue, and the slot.
+//! A task runs each stream, so that its times count, and it gives way, also while a client does not read. When the client
+//! goes away the task ends, and with it the session, the request that may still wait in the model's queue, and the slot.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,8 @@ use acumen_proto::inference::{self, ClientMessage};
 use acumen_proto::inference_v1 as wire;
 use acumen_protocol::ConsensusPublic;
 use acumen_protocol::session::{Direction, Transcript};
-use futures::{StreamExt as _, stream};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use crate::distribution;
@@ -19,6 +20,11 @@ use crate::engine::{EngineSession, Row};
 use crate::guard::Guard;
 use crate::refusal::Refusal;
 use crate::service::Answers;
+
+/// Answers that wait for the transport: in lock-step there is one.
+const OUTGOING: usize = 1;
+
+type Outgoing = mpsc::Sender<Result<wire::PredictResponse, Status>>;
 
 /// One running stream. The guard is dropped last: when it says that the stream has ended, nothing is left of it.
 #[derive(Debug)]
@@ -35,35 +41,67 @@ pub(crate) struct Running {
 
 /// The first answer, then one per step until the client ends the stream or an error does.
 pub(crate) fn answers(first: wire::PredictResponse, running: Running) -> Answers {
-    let steps = stream::unfold(Some(running), |running| async {
-        let mut running = running?;
-        match running.next().await {
-            Ok(Some(answer)) => Some((Ok(answer), Some(running))),
-            Ok(None) => None,
-            Err(status) => Some((Err(status), None)),
-        }
-    });
-    Box::pin(stream::once(async { Ok(first) }).chain(steps))
+    let (outgoing, answers) = mpsc::channel(OUTGOING);
+    tokio::spawn(running.run(first, outgoing));
+    Box::pin(ReceiverStream::new(answers))
 }
 
 impl Running {
-    /// The answer to the next step; `None` at the client's end of the stream.
-    async fn next(&mut self) -> Result<Option<wire::PredictResponse>, Status> {
+    async fn run(mut self, first: wire::PredictResponse, outgoing: Outgoing) {
+        let Err(refusal) = self.answer_all(first, &outgoing).await else { return };
+        self.guard.fail();
         let shared = Arc::clone(self.guard.shared());
-        let result = tokio::select! {
-            () = shared.kill.cancelled() => Err(Refusal::Draining),
-            result = self.step() => result,
-        };
-        result.map_err(|refusal| {
-            self.guard.fail();
-            shared.metrics.refuse(refusal.label());
-            refusal.status()
-        })
+        let status = shared.refuse(&refusal);
+        // A client that reads is told at once; for one that does not, the stream has given everything back meanwhile.
+        if let Err(mpsc::error::TrySendError::Full(status)) = outgoing.try_send(Err(status)) {
+            drop(self);
+            let patience = Duration::from_millis(shared.limits.idle_timeout_ms);
+            // It may never read; then there is nobody to tell.
+            let _ = outgoing.send_timeout(status, patience).await;
+        }
     }
 
-    async fn step(&mut self) -> Result<Option<wire::PredictResponse>, Refusal> {
-        let limit = Duration::from_millis(self.guard.shared().limits.idle_timeout_ms);
-        let received = tokio::time::timeout(limit, self.incoming.message()).await;
+    /// Answers until the client's end of the stream.
+    async fn answer_all(&mut self, first: wire::PredictResponse, outgoing: &Outgoing) -> Result<(), Refusal> {
+        let mut next = Some(first);
+        while let Some(answer) = next {
+            self.hand_on(answer, outgoing).await?;
+            next = self.step(outgoing).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands an answer to the transport; one that is not taken in time ends the stream.
+    async fn hand_on(&self, answer: wire::PredictResponse, outgoing: &Outgoing) -> Result<(), Refusal> {
+        let shared = self.guard.shared();
+        let patience = Duration::from_millis(shared.limits.idle_timeout_ms);
+        let slot = self.guard.slot();
+        slot.set_idle(true);
+        let sent = tokio::select! {
+            // What has been computed is handed on even if the stream has to leave.
+            biased;
+            sent = outgoing.send_timeout(Ok(answer), patience) => sent,
+            () = shared.kill.cancelled() => return Err(Refusal::Draining),
+            refusal = slot.has_to_leave() => return Err(refusal),
+        };
+        match sent {
+            Err(mpsc::error::SendTimeoutError::Timeout(_)) => Err(Refusal::Unread(patience)),
+            // The client has gone away, which the next wait finds too.
+            Ok(()) | Err(mpsc::error::SendTimeoutError::Closed(_)) => Ok(()),
+        }
+    }
+
+    /// The answer to the next step; `None` at the client's end of the stream.
+    async fn step(&mut self, outgoing: &Outgoing) -> Result<Option<wire::PredictResponse>, Refusal> {
+        let shared = Arc::clone(self.guard.shared());
+        let limit = Duration::from_millis(shared.limits.idle_timeout_ms);
+        let slot = self.guard.slot();
+        let received = tokio::select! {
+            () = shared.kill.cancelled() => return Err(Refusal::Draining),
+            refusal = slot.has_to_leave() => return Err(refusal),
+            () = outgoing.closed() => return Ok(None),
+            received = tokio::time::timeout(limit, self.incoming.message()) => received,
+        };
         let message = match received.map_err(|_| Refusal::Idle(limit))? {
             Ok(Some(message)) => message,
             Ok(None) => {
@@ -73,11 +111,15 @@ impl Running {
             // The client has gone away: there is nobody to tell.
             Err(_) => return Ok(None),
         };
+        slot.set_idle(false);
         let started = Instant::now();
         let tokens = self.check(message)?;
-        let rows = self.session.advance(tokens).await?;
-        let metrics = &self.guard.shared().metrics;
-        metrics.next.observe(started.elapsed().as_secs_f64());
+        let rows = tokio::select! {
+            () = shared.kill.cancelled() => return Err(Refusal::Draining),
+            () = outgoing.closed() => return Ok(None),
+            rows = self.session.advance(tokens) => rows?,
+        };
+        shared.metrics.next.observe(started.elapsed().as_secs_f64());
         Ok(Some(self.seal(rows)))
     }
 

@@ -1,7 +1,7 @@
 //! Who comes next: fair queueing by start time, weighted by stake (Goyal, Vin, Cheng, SIGCOMM 1996).
 //!
-//! A request's tag is where its sender's share of the model has got to: the sender's last request moved it on by cost
-//! over weight. Requests are served by tag. A sender with twice the weight gets twice the tokens while both ask, nobody
+//! A request's tag is where its sender's share of the model has got to: the sender's last request moved it on by its
+//! charge over its weight. Requests are served by tag. A sender with twice the weight gets twice the tokens while both ask, nobody
 //! starves, and who has asked for nothing so far comes before who has asked for much.
 
 use std::collections::HashMap;
@@ -35,10 +35,10 @@ pub(super) struct Fair {
 
 impl Fair {
     /// The place of a request that comes now. It is not taken yet.
-    pub(super) fn key(&mut self, sender: AccountId, stake: Nacu, cost: u64) -> Key {
+    pub(super) fn key(&mut self, sender: AccountId, stake: Nacu, charge: u64) -> Key {
         let start = self.finished.get(&sender).copied().unwrap_or(0).max(self.now);
         self.arrivals += 1;
-        Key { start, arrival: self.arrivals, finish: start.saturating_add(span(stake, cost)) }
+        Key { start, arrival: self.arrivals, finish: start.saturating_add(span(stake, charge)) }
     }
 
     /// Takes the place: the sender's next request comes behind it.
@@ -58,15 +58,18 @@ impl Fair {
     }
 
     /// A request that is served without waiting.
-    pub(super) fn pass(&mut self, sender: AccountId, stake: Nacu, cost: u64) {
-        let key = self.key(sender, stake, cost);
+    pub(super) fn pass(&mut self, sender: AccountId, stake: Nacu, charge: u64) {
+        let key = self.key(sender, stake, charge);
         self.take(sender, key);
         self.serve(key);
     }
 }
 
-fn span(stake: Nacu, cost: u64) -> u128 {
-    // In thousandths, so that a few ACU weigh something too.
-    let weight = 1_000 + u128::from(stake.get()) * 1_000 / u128::from(NACU_PER_WEIGHT);
-    u128::from(cost).saturating_mul(SCALE * 1_000) / weight
+/// What a stake weighs, in thousandths, so that a few ACU weigh something too.
+pub(crate) fn weight(stake: Nacu) -> u128 {
+    1_000 + u128::from(stake.get()) * 1_000 / u128::from(NACU_PER_WEIGHT)
+}
+
+fn span(stake: Nacu, charge: u64) -> u128 {
+    u128::from(charge).saturating_mul(SCALE * 1_000) / weight(stake)
 }

@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use acumen_miner_client::{ClientError, MinerClient};
-use acumen_proto::inference::{Generate, Prompt};
-use tonic::Code;
+use acumen_proto::inference::{self, Generate, Open, Prompt};
+use acumen_proto::inference_v1::inference_client::InferenceClient;
+use acumen_proto::{PREDICT_PATH, auth};
+use acumen_protocol::auth::AuthHeaders;
+use tokio_stream::StreamExt as _;
+use tonic::{Code, Request, Status};
 
 use crate::model::HOLD;
-use crate::rig::{Rig, contexts, eventually, friend, refusal};
+use crate::raw::{now_ns, session_key};
+use crate::rig::{Rig, contexts, eventually, friend, key, miner, refusal};
 
 fn two_tokens() -> Generate {
     Generate {
@@ -142,4 +147,67 @@ async fn an_idle_stream_is_ended() {
     eventually("the stream is ended", || async { running(&rig).await == 0 }).await;
     let error = stream.step(vec![1]).await.unwrap_err();
     assert_eq!(refusal(&error).0, Code::DeadlineExceeded, "{error}");
+}
+
+/// Streams of one hotkey that never read and never step, as many as fill the cache.
+async fn fill(rig: &Rig) -> Vec<Status> {
+    let mut refused = Vec::new();
+    for nonce in 0..16 {
+        let open = Open { session_key: session_key().public(), contexts: vec![Vec::new(); 256], top_k: None };
+        let message = inference::open_message(open);
+        let bytes = inference::request_bytes(&message);
+        let headers = AuthHeaders::sign(&friend(), miner(), PREDICT_PATH, &bytes, now_ns() + nonce);
+        let mut request = Request::new(tokio_stream::iter([message]).chain(tokio_stream::pending()));
+        auth::insert(request.metadata_mut(), &headers);
+        match InferenceClient::new(rig.channel()).predict(request).await {
+            // Held without being read: its first answer alone is larger than HTTP/2's window.
+            Ok(answers) => std::mem::forget(answers),
+            Err(status) => refused.push(status),
+        }
+    }
+    refused
+}
+
+#[tokio::test]
+async fn a_hotkey_that_holds_the_whole_cache_gives_way_to_others() {
+    let rig = Rig::start(|config| {
+        config.access.min_stake = "0".to_owned();
+        // Ten of sixteen streams of 256 documents with a window of 64.
+        config.limits.session_tokens = 10 * 256 * 64;
+        config.limits.session_tokens_per_hotkey = 10 * 256 * 64;
+    })
+    .await;
+    let refused = fill(&rig).await;
+    assert_eq!(refused.len(), 6, "as before, one hotkey is refused what there is no room for");
+    assert!(refused.iter().all(|status| status.code() == Code::ResourceExhausted));
+    let load = rig.client(key(3)).load().await.unwrap();
+    assert_eq!((load.running, load.kv_used), (10, load.kv_total));
+    let guest = rig.client(key(3));
+    let mut streams = Vec::new();
+    for _ in 0..4 {
+        let (mut stream, _) = guest.open(vec![Vec::new(); 256], None).await.expect("its part of the cache");
+        stream.step(vec![1; 256]).await.unwrap();
+        streams.push(stream);
+    }
+    assert!(rig.page().await.contains("reason=\"gave_way\"} 4"), "{}", rig.page().await);
+}
+
+#[tokio::test]
+async fn who_has_to_leave_is_told_so_after_its_step() {
+    let rig = Rig::start(|config| {
+        config.access.min_stake = "0".to_owned();
+        config.limits.max_streams = 2;
+    })
+    .await;
+    let client = rig.client(friend());
+    let (mut first, _) = client.open(contexts(&["a"]), None).await.unwrap();
+    let (mut second, _) = client.open(contexts(&["b"]), None).await.unwrap();
+    let (mut guest, _) = rig.client(key(3)).open(contexts(&["c"]), None).await.unwrap();
+    let error = first.step(vec![1]).await.unwrap_err();
+    assert_eq!(refusal(&error), (Code::ResourceExhausted, Some(Duration::from_millis(100))), "{error}");
+    assert!(error.to_string().contains("given its place"), "{error}");
+    second.step(vec![1]).await.expect("one was enough");
+    guest.step(vec![1]).await.unwrap();
+    let error = rig.client(key(4)).open(contexts(&["d"]), None).await.map(drop).unwrap_err();
+    assert!(error.to_string().contains("max_streams"), "as much right as the others, and no more: {error}");
 }
