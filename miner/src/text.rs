@@ -28,9 +28,12 @@ impl Text {
         bytes <= INLINE_BYTES
     }
 
+    /// The ids that the model reads for this text, with the tokens that it is used to at a text's beginning: without them it
+    /// answers with other numbers (docs/spec/stream.md, G-7).
+    ///
     /// Encoding takes time that grows with the text: not on a thread of the runtime where it is long.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, Refusal> {
-        let encode = || self.0.encode(text, false);
+        let encode = || self.0.encode(text, true);
         let ids = if !Self::is_short(text.len()) && on_threads() {
             tokio::task::block_in_place(encode)
         } else {

@@ -8,6 +8,9 @@ use acumen_models::{LanguageModel, LogProbs, ModelError, ModelInfo, Session};
 /// First token of a context that waits at the gate.
 pub(crate) const HOLD: u32 = 255;
 
+/// First token of a context on which the model panics.
+pub(crate) const PANIC: u32 = 254;
+
 /// Shut until somebody opens it.
 #[derive(Clone, Default)]
 pub(crate) struct Gate(Arc<(Mutex<Passage>, Condvar)>);
@@ -48,6 +51,13 @@ impl Adaptive {
         Self::with_digest(gate, 7)
     }
 
+    /// A model whose tokens are not bytes.
+    pub(crate) fn of_words(gate: Gate) -> Self {
+        let mut model = Self::new(gate);
+        model.info.tokenizer = "words".to_owned();
+        model
+    }
+
     /// A model whose digest has this byte everywhere.
     pub(crate) fn with_digest(gate: Gate, digest: u8) -> Self {
         let info = ModelInfo {
@@ -73,6 +83,7 @@ impl LanguageModel for Adaptive {
         if contexts.iter().any(|context| context.first() == Some(&HOLD)) {
             self.gate.pass();
         }
+        assert!(contexts.iter().all(|context| context.first() != Some(&PANIC)), "told to panic");
         let mut counts = Counts { documents: contexts.to_vec(), predictions: Vec::new() };
         counts.predict_all();
         Ok(Box::new(counts))
