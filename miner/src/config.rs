@@ -98,7 +98,7 @@ pub struct ModelConfig {
     /// How often to look whether the model's files have changed, and load it again if so; 0: only at SIGHUP.
     #[serde(default)]
     pub watch_ms: u64,
-    /// A model from which nothing has come back for so long while somebody waits is replaced; 0: never.
+    /// A model that takes so long for one step is loaded again on another thread; 0: never.
     #[serde(default = "defaults::hang_timeout_ms")]
     pub hang_timeout_ms: u64,
 }

@@ -1,4 +1,4 @@
-//! What answers: one loaded model behind its replica, and the measure of its progress.
+//! What answers: one loaded model behind its replica, or another server.
 //!
 //! Every session holds the engine that it was opened on, so a new checkpoint takes over for new requests while old
 //! sessions finish on the old one. Dropping the last holder ends the model's thread without waiting for it: a model that
@@ -8,14 +8,11 @@ use std::sync::Arc;
 
 use acumen_models::{Load, LogProbs, ModelInfo, Replica, ReplicaError, SessionHandle, Tokenizer};
 use acumen_proto::inference_v1 as wire;
-use tokio_util::sync::CancellationToken;
 
-mod progress;
 mod slot;
 
 use crate::upstream::{Upstream, UpstreamError, UpstreamSession};
 
-pub(crate) use progress::Progress;
 pub(crate) use slot::EngineSlot;
 
 /// Name of the tokenizer whose ids are bytes.
@@ -53,9 +50,6 @@ pub(crate) struct Engine {
     info: ModelInfo,
     tokenizer: Option<Arc<Tokenizer>>,
     generation: u64,
-    progress: Progress,
-    /// Cancelled when the engine is given up: whoever waits for it is told so.
-    lost: CancellationToken,
 }
 
 impl Engine {
@@ -73,8 +67,7 @@ impl Engine {
     }
 
     fn with(backend: Backend, info: ModelInfo, tokenizer: Option<Tokenizer>, generation: u64) -> Self {
-        let (progress, lost) = (Progress::default(), CancellationToken::new());
-        Self { backend, info, tokenizer: tokenizer.map(Arc::new), generation, progress, lost }
+        Self { backend, info, tokenizer: tokenizer.map(Arc::new), generation }
     }
 
     pub(crate) const fn info(&self) -> &ModelInfo {
@@ -91,22 +84,28 @@ impl Engine {
         self.generation
     }
 
-    pub(crate) const fn progress(&self) -> &Progress {
-        &self.progress
-    }
-
-    /// Whether the model is loaded, alive and not given up.
+    /// Whether the model is loaded and alive.
     pub(crate) fn is_ready(&self) -> bool {
-        !self.lost.is_cancelled()
-            && match &self.backend {
-                Backend::Replica(replica) => replica.as_ref().is_some_and(Replica::is_ready),
-                Backend::Upstream(upstream) => upstream.is_ready(),
-            }
+        match &self.backend {
+            Backend::Replica(replica) => replica.as_ref().is_some_and(Replica::is_ready),
+            Backend::Upstream(upstream) => upstream.is_ready(),
+        }
     }
 
-    /// Whether it is for us to bring it back when it is not ready.
-    pub(crate) const fn is_ours(&self) -> bool {
-        matches!(self.backend, Backend::Replica(_))
+    /// How often the model has hung; its replica has loaded it again each time. One of another server never does.
+    pub(crate) fn hangs(&self) -> u64 {
+        match &self.backend {
+            Backend::Replica(replica) => replica.as_ref().map_or(0, Replica::hangs),
+            Backend::Upstream(_) => 0,
+        }
+    }
+
+    /// Whether the replica has ended: it is for us to bring the model back.
+    pub(crate) fn is_dead(&self) -> bool {
+        match &self.backend {
+            Backend::Replica(replica) => replica.as_ref().is_none_or(Replica::is_dead),
+            Backend::Upstream(_) => false,
+        }
     }
 
     /// How busy the model is.
@@ -117,9 +116,20 @@ impl Engine {
         }
     }
 
-    /// Gives the engine up: all who wait for it hear that it has ended.
-    pub(crate) fn give_up(&self) {
-        self.lost.cancel();
+    /// Positions of the cache that a session over contexts of these lengths holds; another server has its own.
+    pub(crate) fn positions(&self, lengths: impl Iterator<Item = usize>) -> usize {
+        match &self.backend {
+            Backend::Replica(Some(replica)) => replica.positions(lengths),
+            Backend::Replica(None) | Backend::Upstream(_) => 0,
+        }
+    }
+
+    /// Most ids in one of its distributions.
+    pub(crate) fn most_listed(&self) -> u32 {
+        match &self.backend {
+            Backend::Replica(_) => self.info.vocab,
+            Backend::Upstream(upstream) => upstream.most_listed(),
+        }
     }
 
     /// Reads the contexts and predicts what follows each.
@@ -127,32 +137,18 @@ impl Engine {
         self: &Arc<Self>,
         contexts: Vec<Vec<u32>>,
     ) -> Result<(EngineSession, Vec<Row>), EngineError> {
-        let opening = async {
-            match &self.backend {
-                Backend::Replica(replica) => {
-                    let replica = replica.as_ref().ok_or(ReplicaError::Dead)?;
-                    let (handle, rows) = replica.open(contexts).await?;
-                    Ok((Session::Replica(handle), full(rows)))
-                }
-                Backend::Upstream(upstream) => {
-                    let (session, rows) = upstream.open(contexts).await?;
-                    Ok((Session::Upstream(session), listed(rows)))
-                }
+        let (session, rows) = match &self.backend {
+            Backend::Replica(replica) => {
+                let replica = replica.as_ref().ok_or(ReplicaError::Dead)?;
+                let (handle, rows) = replica.open(contexts).await?;
+                (Session::Replica(handle), full(rows))
+            }
+            Backend::Upstream(upstream) => {
+                let (session, rows) = upstream.open(contexts).await?;
+                (Session::Upstream(session), listed(rows))
             }
         };
-        let (session, rows) = self.watched(opening).await?;
-        Ok((EngineSession { session, engine: Arc::clone(self) }, rows))
-    }
-
-    /// Runs a call into the model; it ends when the engine is given up.
-    async fn watched<T>(&self, call: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
-        let running = self.progress.begin();
-        let result = tokio::select! {
-            result = call => result,
-            () = self.lost.cancelled() => Err(ReplicaError::Dead.into()),
-        };
-        running.answered();
-        result
+        Ok((EngineSession { session, _engine: Arc::clone(self) }, rows))
     }
 }
 
@@ -188,19 +184,16 @@ enum Session {
 pub(crate) struct EngineSession {
     /// Dropped before the engine that it belongs to.
     session: Session,
-    engine: Arc<Engine>,
+    /// Held: the model lives as long as its last session.
+    _engine: Arc<Engine>,
 }
 
 impl EngineSession {
     /// Appends one token to each document and predicts again.
     pub(crate) async fn advance(&mut self, tokens: Vec<u32>) -> Result<Vec<Row>, EngineError> {
-        let Self { session, engine } = self;
-        let advancing = async {
-            Ok(match session {
-                Session::Replica(handle) => full(handle.advance(tokens).await?),
-                Session::Upstream(session) => listed(session.advance(&tokens).await?),
-            })
-        };
-        engine.watched(advancing).await
+        Ok(match &mut self.session {
+            Session::Replica(handle) => full(handle.advance(tokens).await?),
+            Session::Upstream(session) => listed(session.advance(&tokens).await?),
+        })
     }
 }

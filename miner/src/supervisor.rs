@@ -1,16 +1,16 @@
-//! Looks after the model: loads it, loads a new checkpoint beside the old one, replaces one that hangs or has died.
+//! Looks after the model: loads it, loads a new checkpoint beside the old one, replaces one whose replica has ended.
 //!
 //! A new engine takes over for new requests at one moment; sessions of the old one finish on it, and it ends with the
 //! last of them. Both are in memory meanwhile. A checkpoint that cannot be loaded changes nothing.
 //!
-//! A model hangs when somebody waits for it and nothing has come back for `hang_timeout_ms`. Its callers are told, the
-//! miner is not ready until a fresh one has loaded, and the thread that hangs is left behind: no thread can be ended from
-//! outside. After [`MAX_HANGS`] of them the miner ends, so that whoever supervises the process starts it clean.
+//! A model hangs when one step has taken `hang_timeout_ms`. Its replica finds that, tells the callers and loads the model
+//! again, and the miner is not ready meanwhile; the thread that hangs is left behind: no thread can be ended from outside.
+//! Here they are counted. After [`MAX_HANGS`] the miner ends, so that whoever supervises the process starts it clean.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use acumen_models::{LanguageModel, LoadOptions, ModelError, Replica, ReplicaLimits, Tokenizer};
 use acumen_protocol::Hash;
@@ -28,7 +28,7 @@ use crate::upstream::config::UpstreamConfig;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Models left behind before the miner gives up: each keeps its memory.
-const MAX_HANGS: u32 = 3;
+const MAX_HANGS: u64 = 3;
 
 /// The pause before a model that could not be loaded again is tried once more.
 const RETRY_EVERY: Duration = Duration::from_secs(5);
@@ -47,8 +47,14 @@ pub(crate) struct Supervisor {
     path: PathBuf,
     /// How often to look whether the files at `path` have changed.
     watch: Option<Duration>,
-    /// None if the operator trusts the model to come back.
-    patience: Option<Duration>,
+}
+
+/// What has become of the model.
+enum Lost {
+    /// So many more threads hang.
+    Hung(u64),
+    /// Its replica has ended.
+    Dead,
 }
 
 impl Supervisor {
@@ -62,13 +68,12 @@ impl Supervisor {
         Self {
             shared,
             loader: Arc::new(Mutex::new(loader)),
-            limits: replica_limits(&config.limits),
+            limits: replica_limits(&config.limits, config.model.hang_timeout_ms),
             loads: AtomicU64::new(0),
             reload,
             upstream: config.model.upstream.clone(),
             path: config.model.path.clone(),
             watch: positive(config.model.watch_ms),
-            patience: positive(config.model.hang_timeout_ms),
         }
     }
 
@@ -92,12 +97,17 @@ impl Supervisor {
         };
         let care = async {
             let mut hangs = 0;
+            // The model that was looked at last, and how often that one has hung.
+            let mut seen = (0, 0);
             loop {
                 tokio::select! {
                     () = self.reload.ordered() => self.replace(&publish).await,
-                    () = self.until_lost() => {
-                        hangs += 1;
-                        self.revive(hangs, &publish).await?;
+                    lost = self.until_lost(&mut seen) => match lost {
+                        Lost::Hung(more) => {
+                            hangs += more;
+                            self.count_hang(hangs)?;
+                        }
+                        Lost::Dead => self.revive(&publish).await,
                     }
                 }
             }
@@ -157,46 +167,42 @@ impl Supervisor {
         publish(digest);
     }
 
-    /// Waits until the model hangs or its thread has ended.
-    async fn until_lost(&self) {
+    /// Waits until the model has hung once more, or its replica has ended.
+    async fn until_lost(&self, seen: &mut (u64, u64)) -> Lost {
         let mut looks = tokio::time::interval(LOOK_EVERY);
-        let (mut answers, mut since) = (u64::MAX, Instant::now());
         loop {
             looks.tick().await;
-            let (Some(engine), Some(patience)) = (self.shared.engine.get(), self.patience) else { continue };
-            let progress = engine.progress();
-            let idle =
-                !engine.is_ours() || engine.is_ready() && !progress.is_awaited() && !progress.is_suspect();
-            if idle || progress.answers() != answers {
-                (answers, since) = (progress.answers(), Instant::now());
-            } else if since.elapsed() >= patience {
-                if progress.is_awaited() || !engine.is_ready() {
-                    return;
-                }
-                // Nobody waits any more for the call that was left: ask, and let the answer or its absence decide.
-                let asked = Arc::clone(&engine);
-                tokio::spawn(async move { asked.open(vec![Vec::new()]).await.map(drop) });
-                since = Instant::now();
+            let Some(engine) = self.shared.engine.get() else { continue };
+            let (generation, before) = *seen;
+            let before = if generation == engine.generation() { before } else { 0 };
+            let hangs = engine.hangs();
+            *seen = (engine.generation(), hangs);
+            // Hangs first: too many of them end the replica, too.
+            if hangs > before {
+                return Lost::Hung(hangs - before);
+            }
+            if engine.is_dead() {
+                return Lost::Dead;
             }
         }
     }
 
-    /// Gives up the engine and loads a fresh one, again and again.
-    async fn revive(&self, hangs: u32, publish: &impl Fn(Hash)) -> Result<(), Error> {
-        tracing::error!(hangs, patience = ?self.patience, "the model does not come back; loading a fresh one");
+    fn count_hang(&self, hangs: u64) -> Result<(), Error> {
+        tracing::error!(hangs, most = MAX_HANGS, "the model hung; its thread is left behind");
         self.shared.metrics.loaded("lost");
-        if let Some(engine) = self.shared.engine.get() {
-            engine.give_up();
-        }
         if hangs >= MAX_HANGS {
-            return Err(Error::Hangs { times: hangs });
+            return Err(Error::Hangs { times: u32::try_from(hangs).unwrap_or(u32::MAX) });
         }
+        Ok(())
+    }
+
+    /// Puts a fresh engine in place of one that has ended; tries again and again.
+    async fn revive(&self, publish: &impl Fn(Hash)) {
+        tracing::error!("the model's thread has ended; loading a fresh one");
+        self.shared.metrics.loaded("lost");
         loop {
             match self.load().await {
-                Ok(engine) => {
-                    self.install(engine, publish);
-                    return Ok(());
-                }
+                Ok(engine) => return self.install(engine, publish),
                 Err(error) => tracing::error!(%error, "the model cannot be loaded; trying again"),
             }
             tokio::time::sleep(RETRY_EVERY).await;
@@ -217,12 +223,13 @@ fn tokenizer(replica: &Replica, path: &Path) -> Option<Tokenizer> {
 }
 
 /// The waiting queue is in front of the replica; its own is for the steps of running streams and what was let in.
-fn replica_limits(limits: &Limits) -> ReplicaLimits {
+fn replica_limits(limits: &Limits, hang_timeout_ms: u64) -> ReplicaLimits {
     ReplicaLimits {
         waiting_tokens: limits.queue_tokens,
         waiting_requests: limits.queue_requests.max(limits.max_streams.saturating_mul(2)),
         session_tokens: limits.session_tokens,
         retry_after_ms: limits.retry_after_ms,
-        ..ReplicaLimits::default()
+        hang_after_ms: hang_timeout_ms,
+        max_hangs: MAX_HANGS,
     }
 }

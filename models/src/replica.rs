@@ -41,8 +41,10 @@ pub struct ReplicaLimits {
     pub session_tokens: usize,
     /// What a refused caller is told to wait, in milliseconds.
     pub retry_after_ms: u64,
-    /// How long the model may be busy with one step before it counts as hung, in milliseconds.
+    /// How long the model may be busy with one step before it counts as hung, in milliseconds; 0: however long it takes.
     pub hang_after_ms: u64,
+    /// Threads that may be left behind hanging, each with its model, before the replica ends instead of loading another.
+    pub max_hangs: u64,
 }
 
 impl Default for ReplicaLimits {
@@ -54,6 +56,7 @@ impl Default for ReplicaLimits {
             session_tokens: 1 << 20,
             retry_after_ms: 100,
             hang_after_ms: 120_000,
+            max_hangs: 3,
         }
     }
 }
@@ -123,11 +126,11 @@ impl Replica {
         let thread = start(&queue, &loader, 0, Some(started))?;
         let info =
             loaded.recv().map_err(|_| ModelError::Panicked("the thread ended while loading".into()))??;
-        let limit = Duration::from_millis(limits.hang_after_ms);
+        let limit = (limits.hang_after_ms > 0).then(|| Duration::from_millis(limits.hang_after_ms));
         let watched = Arc::clone(&queue);
         let watchdog = std::thread::Builder::new()
             .name("acumen-watchdog".into())
-            .spawn(move || watch(&watched, &loader, thread, limit))
+            .spawn(move || watch(&watched, &loader, thread, (limit, limits.max_hangs)))
             .map_err(|error| ModelError::Engine(format!("cannot start a thread: {error}")))?;
         Ok(Self { queue, info, watchdog: Some(watchdog) })
     }
@@ -150,6 +153,24 @@ impl Replica {
         self.queue.is_ready()
     }
 
+    /// Positions that a session over contexts of these lengths reserves.
+    #[must_use]
+    pub fn positions(&self, lengths: impl Iterator<Item = usize>) -> usize {
+        lengths.map(|length| self.info.context.min(length.saturating_add(GROWTH))).sum()
+    }
+
+    /// How often the model has hung so far; each time left a thread behind, with its model.
+    #[must_use]
+    pub fn hangs(&self) -> u64 {
+        self.queue.hangs()
+    }
+
+    /// Whether the replica has ended by itself: the model could not be loaded again, or has hung too often.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.queue.is_stopped()
+    }
+
     /// Opens a session and predicts what follows each context. Dropping the future withdraws the request.
     ///
     /// # Errors
@@ -158,8 +179,7 @@ impl Replica {
         &self,
         contexts: Vec<Vec<Token>>,
     ) -> Result<(SessionHandle, Vec<LogProbs>), ReplicaError> {
-        let window = self.info.context;
-        let positions = contexts.iter().map(|context| window.min(context.len() + GROWTH)).sum();
+        let positions = self.positions(contexts.iter().map(Vec::len));
         let cost = contexts.iter().map(|context| context.len().max(1)).sum();
         let (reply, answer) = oneshot::channel();
         let reservation = self.queue.reserve(positions)?;
@@ -186,9 +206,20 @@ fn start(
 
 /// Replaces the model's thread whenever it hangs. A thread cannot be ended from outside: one that hangs is left behind
 /// with its model, and ends by itself if it ever comes back.
-fn watch(queue: &Arc<Queue>, loader: &Loader, mut thread: JoinHandle<()>, limit: Duration) {
+fn watch(
+    queue: &Arc<Queue>,
+    loader: &Loader,
+    mut thread: JoinHandle<()>,
+    (limit, most): (Option<Duration>, u64),
+) {
     while let Some(term) = queue.watch(limit) {
-        tracing::error!(seconds = limit.as_secs(), "the model hangs; loading it again on another thread");
+        if term >= most {
+            tracing::error!(hangs = term, patience = ?limit, "the model hangs again; the replica ends");
+            queue.stop(None);
+            // It may never come back: nobody waits for it.
+            return;
+        }
+        tracing::error!(hangs = term, patience = ?limit, "the model hangs; loading it again on another thread");
         match start(queue, loader, term, None) {
             Ok(next) => thread = next,
             Err(error) => {

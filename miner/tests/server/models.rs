@@ -8,7 +8,7 @@ use tonic::Code;
 use tonic_health::ServingStatus;
 
 use crate::chain::FakeChain;
-use crate::model::{Adaptive, Gate, HOLD};
+use crate::model::{Adaptive, Gate, HOLD, PANIC};
 use crate::rig::{PATIENCE, Rig, contexts, eventually, friend, miner, refusal};
 
 /// A miner whose model's digest is what `version` says; 0 cannot be loaded.
@@ -134,4 +134,26 @@ async fn a_miner_whose_models_hang_again_and_again_ends() {
     for gate in gates.lock().unwrap().iter() {
         gate.open();
     }
+}
+
+#[tokio::test]
+async fn a_model_that_ends_is_loaded_again_whatever_the_timeout_for_hangs() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut loads = 0;
+    let loader = move || -> Result<Box<dyn LanguageModel>, ModelError> {
+        loads += 1;
+        // The second is that of the thread on which it panicked.
+        if loads == 2 {
+            return Err(ModelError::UnknownFormat { path: "half-written".into() });
+        }
+        Ok(Box::new(Adaptive::new(Gate::default())))
+    };
+    let rig =
+        Rig::start_with(dir.path().to_owned(), FakeChain::default(), |_| (), Gate::default(), loader).await;
+    rig.wait_for(ServingStatus::Serving).await;
+    let client = rig.client(friend());
+    let error = client.open(vec![vec![PANIC]], None).await.unwrap_err();
+    assert_eq!(refusal(&error).0, Code::Unavailable, "{error}");
+    eventually("a fresh one answers", || async { client.open(contexts(&["abc"]), None).await.is_ok() }).await;
+    assert!(rig.page().await.contains("result=\"lost\"} 1"));
 }

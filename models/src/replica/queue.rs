@@ -194,14 +194,18 @@ impl Queue {
         }
     }
 
-    /// Waits until the model has been busy with one thing for `limit` and declares its thread lost: the next term, or none
-    /// when the replica ends.
-    pub(super) fn watch(&self, limit: Duration) -> Option<u64> {
+    /// Waits until the model has been busy with one thing for `limit`, if there is one, and declares its thread lost: the
+    /// next term, or none when the replica ends.
+    pub(super) fn watch(&self, limit: Option<Duration>) -> Option<u64> {
         let mut state = self.lock();
         loop {
             if state.stopped {
                 return None;
             }
+            let Some(limit) = limit else {
+                state = self.guard.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
             let busy = state.busy.map_or(Duration::ZERO, |since| since.elapsed());
             if busy >= limit {
                 break;
@@ -253,6 +257,15 @@ impl Queue {
         if state.term == term {
             state.ready = ready;
         }
+    }
+
+    /// Terms that have ended with a hang.
+    pub(super) fn hangs(&self) -> u64 {
+        self.lock().term
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lock().stopped
     }
 
     pub(super) fn is_ready(&self) -> bool {

@@ -16,7 +16,8 @@ const LIMITS: ReplicaLimits = ReplicaLimits {
     waiting_requests: 3,
     session_tokens: 24,
     retry_after_ms: 7,
-    hang_after_ms: 600_000,
+    hang_after_ms: 0,
+    max_hangs: 3,
 };
 
 /// What the fake does with a token.
@@ -322,6 +323,32 @@ async fn a_model_that_hangs_is_left_behind() {
     strings.go.send(()).unwrap();
     round_trip(&replica).await;
     assert!(replica.is_ready());
+}
+
+#[tokio::test]
+async fn a_model_that_hangs_too_often_ends_the_replica() {
+    let mut loads = 0;
+    let (say, loaded) = channel();
+    let count = move || {
+        loads += 1;
+        say.send(loads).unwrap();
+        Ok(())
+    };
+    let limits = ReplicaLimits { hang_after_ms: 50, max_hangs: 2, ..LIMITS };
+    let (replica, strings) = replica_within(count, limits);
+    for hangs in 1..=2 {
+        assert!(!replica.is_dead());
+        let error = replica.open(one(WAIT)).await.unwrap_err();
+        assert_eq!(error, ReplicaError::Model(ModelError::Hung));
+        assert_eq!(replica.hangs(), hangs);
+    }
+    assert_eq!(replica.open(one(1)).await.unwrap_err(), ReplicaError::Dead);
+    assert!(replica.is_dead() && !replica.is_ready());
+    assert_eq!(loaded.try_iter().collect::<Vec<_>>(), [1, 2], "no third is loaded");
+    drop(replica);
+    // Those that were left behind end.
+    strings.go.send(()).unwrap();
+    strings.go.send(()).unwrap();
 }
 
 #[test]
