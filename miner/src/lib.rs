@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`config`] | what an operator can set |
 //! | `server`, `grpc` | binds, serves, tells health, drains |
+//! | `intake` | connections and unread bytes of senders who are not known yet |
 //! | `doors` | what every signed call passes |
 //! | `opening`, `stream` | one Predict stream: its doors, then its steps |
 //! | `generate`, `unary` | generation; the calls with one answer |
@@ -15,7 +16,7 @@
 //! | `access`, `rate`, `slots` | who may ask, how often, how much at once |
 //! | `admission` | the waiting queue: counted in tokens, ordered by stake |
 //! | `engine`, `supervisor`, `reload` | the model: loaded, replaced, revived |
-//! | [`chain`], `watch` | stakes from the chain and the endpoint published there |
+//! | [`chain`], `watch`, `lookups` | stakes from the chain and the endpoint published there |
 //! | `record` | the endpoint in a signed record, for readers whom the chain's does not lead here |
 //! | `encoder` | one vector for a text, on a thread of its own |
 //! | `upstream` | a model that another engine runs behind OpenAI's API |
@@ -43,7 +44,9 @@ mod grpc;
 mod guard;
 mod health;
 mod http;
+mod intake;
 mod kserve;
+mod lookups;
 mod metrics;
 mod nonces;
 mod opening;

@@ -18,12 +18,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic_health::server::HealthReporter;
 
-use crate::access::{Access, Lookup};
+use crate::access::Access;
 use crate::admission::Admission;
 use crate::chain::{ChainView, NodeView};
 use crate::config::Config;
 use crate::encoder::Encoder;
 use crate::engine::EngineSlot;
+use crate::lookups::Asked;
 use crate::metrics::Metrics;
 use crate::nonces::NonceStore;
 use crate::rate::RateLimiter;
@@ -156,12 +157,11 @@ impl Miner {
         result
     }
 
-    fn shared(
-        &self,
-        store: &NonceStore,
-    ) -> Result<(Arc<Shared>, tokio::sync::mpsc::Receiver<Lookup>), Error> {
+    fn shared(&self, store: &NonceStore) -> Result<(Arc<Shared>, Asked), Error> {
         let config = &self.config;
-        let (access, lookups) = Access::new(config.access.allow.iter().copied(), config.min_stake()?);
+        let fresh_for = Duration::from_millis(config.chain_refresh_ms.max(1));
+        let allow = config.access.allow.iter().copied();
+        let (access, lookups) = Access::new(allow, config.min_stake()?, fresh_for);
         let shared = Shared {
             hotkey: self.hotkey.clone(),
             account: self.hotkey.account(),
@@ -191,7 +191,7 @@ impl Miner {
 async fn live<C: ChainView>(
     (config, certificate): (&Config, Option<Hash>),
     shared: &Arc<Shared>,
-    (chain, lookups): (C, tokio::sync::mpsc::Receiver<Lookup>),
+    (chain, lookups): (C, Asked),
     supervisor: Supervisor,
     (reporter, tasks, stop): (HealthReporter, &TaskTracker, &CancellationToken),
 ) -> Result<(), Error> {
@@ -210,10 +210,10 @@ async fn live<C: ChainView>(
         let publisher = Publisher { chain, hotkey: shared.account, shared, endpoint, registered };
         tasks.spawn(publisher.run(stop.clone()));
     }
+    tasks.spawn(lookups.run(Arc::clone(&chain), Arc::clone(&shared.access), stop.clone()));
     let watch = Watch {
         chain,
         access: Arc::clone(&shared.access),
-        lookups,
         hotkey: shared.account,
         track: config.track,
         endpoint,
@@ -250,21 +250,21 @@ async fn drain(shared: &Shared) {
 fn kserve(
     config: &Config,
     listener: Option<TcpListener>,
-    shared: &Shared,
-) -> impl Future<Output = Result<(), String>> + Send + 'static {
-    let draining = shared.draining.clone();
+    shared: &Arc<Shared>,
+) -> impl Future<Output = Result<(), String>> + Send + use<> {
+    let shared = Arc::clone(shared);
     let modules = config
         .kserve
         .clone()
         .map(|kserve| kserve.with_default(&config.model.served_name(), &config.model.path));
     async move {
         let (Some(listener), Some(modules)) = (listener, modules) else {
-            draining.cancelled().await;
+            shared.draining.cancelled().await;
             return Ok(());
         };
         let loading = tokio::task::spawn_blocking(move || kserve::load(&modules));
         let models = loading.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        kserve::serve(listener, models, draining).await
+        kserve::serve(listener, models, &shared).await
     }
 }
 

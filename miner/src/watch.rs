@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use acumen_protocol::AccountId;
 use acumen_protocol::call::Endpoint;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Access, Lookup};
+use crate::access::Access;
 use crate::chain::{ChainError, ChainView, Neuron};
 
 /// The same complaint is logged again after this long.
@@ -22,7 +22,6 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 pub(crate) struct Watch<C> {
     pub(crate) chain: Arc<C>,
     pub(crate) access: Arc<Access>,
-    pub(crate) lookups: mpsc::Receiver<Lookup>,
     pub(crate) hotkey: AccountId,
     pub(crate) track: u16,
     /// What to publish; it changes with the model.
@@ -48,25 +47,8 @@ impl<C: ChainView> Watch<C> {
                     }
                 }
                 Ok(()) = self.endpoint.changed() => ticks.reset_immediately(),
-                Some((hotkey, reply)) = self.lookups.recv() => {
-                    if let Some(stake) = self.look_up(hotkey).await {
-                        // A sender that has gone needs no answer.
-                        let _ = reply.send(stake);
-                    }
-                }
             }
         }
-    }
-
-    async fn look_up(&self, hotkey: AccountId) -> Option<acumen_protocol::Nacu> {
-        if let Some(stake) = self.access.known(&hotkey) {
-            return Some(stake);
-        }
-        let found = self.chain.stake_of(hotkey).await;
-        let stake =
-            found.inspect_err(|error| tracing::debug!(%hotkey, %error, "stake look-up failed")).ok()?;
-        self.access.remember(hotkey, stake);
-        Some(stake)
     }
 
     async fn refresh(&self) -> Result<(), ChainError> {

@@ -16,10 +16,12 @@ struct State {
     records: Vec<MinerRecord>,
     refused_records: u64,
     reads: u64,
+    /// Look-ups that were begun while they were held.
+    look_ups: Vec<AccountId>,
 }
 
 #[derive(Clone, Default)]
-pub(crate) struct FakeChain(Arc<Mutex<State>>);
+pub(crate) struct FakeChain(Arc<Mutex<State>>, Arc<tokio::sync::watch::Sender<bool>>);
 
 impl FakeChain {
     pub(crate) fn register(&self, hotkey: AccountId, acu: u64) {
@@ -29,6 +31,16 @@ impl FakeChain {
 
     pub(crate) fn delegate(&self, hotkey: AccountId, acu: u64) {
         self.0.lock().unwrap().others.push((hotkey, Nacu::from_acu(acu).unwrap()));
+    }
+
+    /// Keeps the look-ups of single stakes waiting.
+    pub(crate) fn hold_look_ups(&self, held: bool) {
+        self.1.send_replace(held);
+    }
+
+    /// Those that waited so.
+    pub(crate) fn look_ups(&self) -> Vec<AccountId> {
+        self.0.lock().unwrap().look_ups.clone()
     }
 
     pub(crate) fn set_down(&self, down: bool) {
@@ -67,6 +79,11 @@ impl ChainView for FakeChain {
     }
 
     async fn stake_of(&self, hotkey: AccountId) -> Result<Nacu, ChainError> {
+        let mut held = self.1.subscribe();
+        if *held.borrow() {
+            self.0.lock().unwrap().look_ups.push(hotkey);
+        }
+        held.wait_for(|held| !held).await.map_err(|error| ChainError(error.to_string()))?;
         let state = self.0.lock().unwrap();
         up(&state)?;
         let found = state.others.iter().find(|(other, _)| *other == hotkey);

@@ -132,10 +132,41 @@ async fn while_the_node_is_down_the_last_stakes_count() {
     rig.chain.register(key(4).account(), 1_000);
     let reads = rig.chain.reads();
     eventually("two reads of the chain", || async { rig.chain.reads() >= reads + 2 }).await;
+    // Beside the neurons: seen once.
+    rig.chain.delegate(key(6).account(), 2_000);
+    assert!(rig.client(key(6)).open(contexts(&["a"]), None).await.is_ok());
     rig.chain.set_down(true);
     let reads = rig.chain.reads();
     eventually("two failed reads", || async { rig.chain.reads() >= reads + 2 }).await;
-    assert!(rig.client(key(4)).open(contexts(&["a"]), None).await.is_ok());
+    for seed in [4, 6] {
+        assert!(rig.client(key(seed)).open(contexts(&["a"]), None).await.is_ok(), "{seed}");
+    }
     let error = rig.client(key(5)).open(contexts(&["a"]), None).await.unwrap_err();
     assert_eq!(refusal(&error).0, Code::Unavailable, "an unknown stake is no refusal for good");
+}
+
+#[tokio::test]
+async fn strangers_do_not_keep_a_known_sender_from_being_looked_up() {
+    let rig = Rig::start(|_| ()).await;
+    rig.chain.delegate(key(6).account(), 2_000);
+    assert!(rig.client(key(6)).open(contexts(&["a"]), None).await.is_ok());
+    // No look-up comes back any more: more free keys ask than may wait.
+    rig.chain.hold_look_ups(true);
+    let strangers: Vec<_> = (20..220_u8)
+        .map(|seed| {
+            let client = rig.client(key(seed));
+            tokio::spawn(async move { client.open(contexts(&["a"]), None).await.map(drop) })
+        })
+        .collect();
+    eventually("too many wait", || async { rig.page().await.contains("reason=\"stake_unknown\"") }).await;
+    let client = rig.client(key(6));
+    eventually("it is looked up again, before the strangers", || async {
+        assert!(client.open(contexts(&["a"]), None).await.is_ok(), "it is known");
+        rig.chain.look_ups().contains(&key(6).account())
+    })
+    .await;
+    rig.chain.hold_look_ups(false);
+    for stranger in strangers {
+        assert!(stranger.await.unwrap().is_err());
+    }
 }
