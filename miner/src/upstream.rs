@@ -94,6 +94,11 @@ impl Upstream {
         &self.info
     }
 
+    /// Most ids in one distribution: the engine lists so many tokens.
+    pub(crate) fn most_listed(&self) -> u32 {
+        self.config.top
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         self.client.is_ready()
     }

@@ -23,6 +23,10 @@ pub struct KserveConfig {
     /// Threads inside one operation of libtorch.
     #[serde(default = "one")]
     pub threads: usize,
+    /// A module that takes so long for one request counts as hung: it is not ready and takes no further requests until it
+    /// comes back; 0: never.
+    #[serde(default = "hang_timeout_ms")]
+    pub hang_timeout_ms: u64,
     /// The modules. Without any, the miner's own model, if that is a TorchScript file.
     #[serde(default, rename = "model")]
     pub models: Vec<KserveModel>,
@@ -30,6 +34,10 @@ pub struct KserveConfig {
 
 const fn one() -> usize {
     1
+}
+
+const fn hang_timeout_ms() -> u64 {
+    120_000
 }
 
 /// One module.

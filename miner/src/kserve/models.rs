@@ -1,6 +1,7 @@
 //! The loaded modules, by name.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use acumen_models::torchscript::tensors::TensorModule;
 use acumen_models::{LoadOptions, ModelError};
@@ -16,6 +17,19 @@ pub(super) const VERSION: &str = "1";
 pub(super) struct Model {
     pub(super) config: KserveModel,
     pub(super) module: TensorModule,
+    /// None if it may take as long as it likes.
+    patience: Option<Duration>,
+}
+
+impl Model {
+    /// Whether the module can be expected to answer: false while it has been at one request for too long.
+    pub(super) fn is_ready(&self) -> bool {
+        !is_hung(self.module.busy(), self.patience)
+    }
+}
+
+fn is_hung(busy: Option<Duration>, patience: Option<Duration>) -> bool {
+    busy.zip(patience).is_some_and(|(busy, patience)| busy >= patience)
 }
 
 /// All of them.
@@ -29,7 +43,9 @@ impl Models {
         for model in &config.models {
             let module = TensorModule::spawn(&model.path, limit, config.threads)?;
             tracing::info!(model = model.name, path = %model.path.display(), "module loaded for KServe");
-            models.insert(model.name.clone(), Model { config: model.clone(), module });
+            let patience = config.hang_timeout_ms;
+            let patience = (patience > 0).then(|| Duration::from_millis(patience));
+            models.insert(model.name.clone(), Model { config: model.clone(), module, patience });
         }
         Ok(Self(models))
     }
@@ -48,5 +64,23 @@ impl Models {
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Model> {
         self.0.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_hangs_when_one_request_takes_too_long() {
+        let seconds = |n| Some(Duration::from_secs(n));
+        for (busy, patience, hung) in [
+            (None, seconds(5), false),
+            (seconds(4), seconds(5), false),
+            (seconds(5), seconds(5), true),
+            (seconds(5_000), None, false),
+        ] {
+            assert_eq!(is_hung(busy, patience), hung, "{busy:?} {patience:?}");
+        }
     }
 }

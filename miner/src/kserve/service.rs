@@ -20,6 +20,9 @@ use super::tensors;
 /// What KServe's clients are told that the modules run on.
 const PLATFORM: &str = "pytorch_libtorch";
 
+/// Why a module is not ready.
+const HUNG: &str = "the module does not come back from a request; restart the miner if it goes on";
+
 /// The service.
 #[derive(Clone, Debug)]
 pub(super) struct Kserve {
@@ -44,7 +47,8 @@ impl GrpcInferenceService for Kserve {
         &self,
         _: Request<wire::ServerReadyRequest>,
     ) -> Result<Response<wire::ServerReadyResponse>, Status> {
-        Ok(Response::new(wire::ServerReadyResponse { ready: !self.draining.is_cancelled() }))
+        let ready = !self.draining.is_cancelled() && self.models.all().all(Model::is_ready);
+        Ok(Response::new(wire::ServerReadyResponse { ready }))
     }
 
     async fn model_ready(
@@ -52,7 +56,8 @@ impl GrpcInferenceService for Kserve {
         request: Request<wire::ModelReadyRequest>,
     ) -> Result<Response<wire::ModelReadyResponse>, Status> {
         let wire::ModelReadyRequest { name, version } = request.into_inner();
-        let ready = self.models.find(&name, &version).is_ok() && !self.draining.is_cancelled();
+        let ready = self.models.find(&name, &version).is_ok_and(Model::is_ready);
+        let ready = ready && !self.draining.is_cancelled();
         Ok(Response::new(wire::ModelReadyResponse { ready }))
     }
 
@@ -156,8 +161,8 @@ impl GrpcInferenceService for Kserve {
         let describe = |model: &Model| ModelIndex {
             name: model.config.name.clone(),
             version: VERSION.to_owned(),
-            state: "READY".to_owned(),
-            reason: String::new(),
+            state: if model.is_ready() { "READY" } else { "UNAVAILABLE" }.to_owned(),
+            reason: if model.is_ready() { String::new() } else { HUNG.to_owned() },
         };
         Ok(Response::new(wire::RepositoryIndexResponse { models: self.models.all().map(describe).collect() }))
     }
@@ -168,6 +173,9 @@ async fn infer(
     request: wire::ModelInferRequest,
 ) -> Result<wire::ModelInferResponse, Status> {
     let model = models.find(&request.model_name, &request.model_version)?;
+    if !model.is_ready() {
+        return Err(Status::unavailable(HUNG));
+    }
     let names: Vec<String> = request.outputs.iter().map(|output| output.name.clone()).collect();
     let wanted = tensors::wanted_outputs(&model.config, &names)?;
     let (model_name, id) = (request.model_name.clone(), request.id.clone());

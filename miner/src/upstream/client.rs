@@ -21,6 +21,9 @@ const MAX_WORDS: usize = 200;
 /// How often an engine that was lost is looked for.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
+/// How long a connection to the engine may take, and an answer to whether it is there.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The engine's API.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -41,8 +44,8 @@ impl Client {
     pub(super) fn new(config: &UpstreamConfig) -> Result<Self, UpstreamError> {
         let unreachable = |error: &dyn std::fmt::Display| UpstreamError::Unreachable(error.to_string());
         let timeout = Duration::from_millis(config.timeout_ms);
-        let http =
-            reqwest::Client::builder().timeout(timeout).build().map_err(|error| unreachable(&error))?;
+        let http = reqwest::Client::builder().timeout(timeout).connect_timeout(PROBE_TIMEOUT).build();
+        let http = http.map_err(|error| unreachable(&error))?;
         let key = match &config.api_key_file {
             Some(path) => {
                 let key = std::fs::read_to_string(path);
@@ -78,7 +81,8 @@ impl Client {
 
     /// Whether the engine answers at all.
     pub(super) async fn probe(&self) -> Result<(), UpstreamError> {
-        let response = self.authorised(self.http.get(format!("{}/models", self.root))).send().await;
+        let asked = self.http.get(format!("{}/models", self.root)).timeout(PROBE_TIMEOUT);
+        let response = self.authorised(asked).send().await;
         let response = response.map_err(|error| UpstreamError::Unreachable(words(&error)))?;
         let status = response.status();
         if status.is_success() {
@@ -100,36 +104,47 @@ impl Client {
         }
         let result = self.send(&body).await;
         drop(turn);
-        if matches!(result, Err(UpstreamError::Unreachable(_))) {
-            self.lost();
-        }
-        result
+        result.map_err(|failure| match failure {
+            Failure::Told(error) => error,
+            Failure::Sent(error) if error.is_connect() => {
+                self.lost();
+                UpstreamError::Unreachable(words(&error))
+            }
+            // One that takes long may be at work: whether it is there is asked in another way.
+            Failure::Sent(error) => {
+                self.look();
+                if error.is_timeout() {
+                    UpstreamError::Busy
+                } else {
+                    UpstreamError::Unreachable(words(&error))
+                }
+            }
+        })
     }
 
-    async fn send(&self, body: &Value) -> Result<Vec<Listed>, UpstreamError> {
-        let unreachable = |error: reqwest::Error| UpstreamError::Unreachable(words(&error));
+    async fn send(&self, body: &Value) -> Result<Vec<Listed>, Failure> {
         let request = self.authorised(self.http.post(format!("{}/completions", self.root))).json(body);
-        let response = request.send().await.map_err(unreachable)?;
+        let response = request.send().await?;
         let status = response.status();
         let mut bytes = Vec::new();
         let mut parts = response.bytes_stream();
         while let Some(part) = parts.next().await {
-            bytes.extend_from_slice(&part.map_err(unreachable)?);
+            bytes.extend_from_slice(&part?);
             if bytes.len() > MAX_ANSWER_BYTES {
-                return Err(UpstreamError::Malformed(format!("more than {MAX_ANSWER_BYTES} bytes")));
+                return Err(UpstreamError::Malformed(format!("more than {MAX_ANSWER_BYTES} bytes")).into());
             }
         }
         match status.as_u16() {
             200 => {}
-            429 | 503 => return Err(UpstreamError::Busy),
+            429 | 503 => return Err(UpstreamError::Busy.into()),
             status => {
                 let words = String::from_utf8_lossy(&bytes).chars().take(MAX_WORDS).collect();
-                return Err(UpstreamError::Status { status, words });
+                return Err(UpstreamError::Status { status, words }.into());
             }
         }
         let answer: Value =
             serde_json::from_slice(&bytes).map_err(|error| UpstreamError::Malformed(error.to_string()))?;
-        answer::read(&answer).map_err(UpstreamError::Malformed)
+        Ok(answer::read(&answer).map_err(UpstreamError::Malformed)?)
     }
 
     fn authorised(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
@@ -141,24 +156,56 @@ impl Client {
 
     /// Not ready until the engine answers again. One task looks for it.
     fn lost(self: &Arc<Self>) {
-        self.ready.store(false, Ordering::Release);
+        if self.ready.swap(false, Ordering::AcqRel) {
+            tracing::warn!(url = self.root, "the engine does not answer; not ready until it does");
+        }
+        self.look();
+    }
+
+    /// Looks whether the engine is there, in one task until it is.
+    fn look(self: &Arc<Self>) {
         if self.probing.swap(true, Ordering::AcqRel) {
             return;
         }
-        tracing::warn!(url = self.root, "the engine does not answer; not ready until it does");
         let client = Arc::downgrade(self);
         tokio::spawn(async move {
             loop {
-                tokio::time::sleep(PROBE_EVERY).await;
                 // Nobody needs the engine any more.
                 let Some(client) = client.upgrade() else { return };
-                if client.probe().await.is_ok() {
+                let found = client.probe().await;
+                if found.is_ok() {
                     client.probing.store(false, Ordering::Release);
-                    client.ready.store(true, Ordering::Release);
+                }
+                if client.ready.swap(found.is_ok(), Ordering::AcqRel) && found.is_err() {
+                    tracing::warn!(url = client.root, "the engine does not answer; not ready until it does");
+                }
+                if found.is_ok() {
                     return;
                 }
+                drop(client);
+                tokio::time::sleep(PROBE_EVERY).await;
             }
         });
+    }
+}
+
+/// Why a request has no answer.
+enum Failure {
+    /// The answer says why, or is none.
+    Told(UpstreamError),
+    /// The way there or back failed.
+    Sent(reqwest::Error),
+}
+
+impl From<UpstreamError> for Failure {
+    fn from(error: UpstreamError) -> Self {
+        Self::Told(error)
+    }
+}
+
+impl From<reqwest::Error> for Failure {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Sent(error)
     }
 }
 

@@ -23,6 +23,7 @@ async fn start(models: Vec<KserveModel>) -> (Rig, GrpcInferenceServiceClient<Cha
             listen: ([127, 0, 0, 1], 0).into(),
             allow_remote: false,
             threads: 1,
+            hang_timeout_ms: 120_000,
             models,
         });
     })

@@ -15,6 +15,9 @@ use tonic::Code;
 
 use crate::rig::{Rig, contexts, friend, refusal};
 
+/// A status that is never answered.
+const NEVER: u16 = u16::MAX;
+
 /// Answers after "ab" with tokens that begin with c and d; counts and fails as told.
 #[derive(Clone, Default)]
 struct Fake {
@@ -25,6 +28,9 @@ struct Fake {
 async fn complete(State(fake): State<Fake>, Json(body): Json<Value>) -> axum::response::Response {
     fake.asked.fetch_add(1, Ordering::SeqCst);
     let status = fake.status.load(Ordering::SeqCst);
+    if status == NEVER {
+        return std::future::pending().await;
+    }
     if status != 0 {
         return (axum::http::StatusCode::from_u16(status).unwrap(), "no").into_response();
     }
@@ -40,6 +46,10 @@ async fn complete(State(fake): State<Fake>, Json(body): Json<Value>) -> axum::re
 }
 
 async fn start(tokens: Tokens) -> (Rig, Fake) {
+    start_within(tokens, 30_000).await
+}
+
+async fn start_within(tokens: Tokens, timeout_ms: u64) -> (Rig, Fake) {
     let fake = Fake::default();
     let routes = Router::new()
         .route("/v1/models", get(|| async { "{}" }))
@@ -58,7 +68,7 @@ async fn start(tokens: Tokens) -> (Rig, Fake) {
             context: 64,
             top: 5,
             concurrency: 4,
-            timeout_ms: 30_000,
+            timeout_ms,
         });
     })
     .await;
@@ -144,4 +154,18 @@ async fn an_engine_that_is_not_there_ends_the_start() {
     let shutdown = tokio_util::sync::CancellationToken::new();
     let error = miner.serve(crate::chain::FakeChain::default(), loader, shutdown).await.unwrap_err();
     assert!(error.to_string().contains("cannot be reached"), "{error}");
+}
+
+#[tokio::test]
+async fn an_engine_that_is_slow_once_is_busy_and_goes_on_being_asked() {
+    let (rig, fake) = start_within(Tokens::Bytes, 200).await;
+    let client = rig.client(friend());
+    fake.status.store(NEVER, Ordering::SeqCst);
+    let error = client.open(contexts(&["xab"]), None).await.unwrap_err();
+    let (code, pause) = refusal(&error);
+    assert!(code == Code::ResourceExhausted && pause.is_some(), "{error}");
+    fake.status.store(0, Ordering::SeqCst);
+    for _ in 0..20 {
+        client.open(contexts(&["xab"]), None).await.expect("the engine is there all the time");
+    }
 }

@@ -3,13 +3,16 @@
 //! Where [`super::ScriptModel`] wants a language model, this one wants nothing: `forward` takes the tensors in the order
 //! in which they are given and answers with a tensor, a tuple or a list of them.
 //!
-//! Invariants: the module is loaded, run and dropped on one thread; at most `QUEUE` requests wait; one whose caller has
-//! gone is not run; a tensor's bytes are exactly what its shape and type need, before libtorch sees it; a panic fails the
+//! Invariants: the module is loaded, run and dropped on one thread; at most `QUEUE` requests of at most `QUEUE_BYTES` together
+//! wait; one whose caller has gone is not run; [`TensorModule::busy`] says for how long the module has been at one of them; a tensor's bytes are exactly what its shape and type need, before libtorch sees it; a panic fails the
 //! request that met it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tch::{CModule, IValue, Kind, Tensor};
 use tokio::sync::oneshot;
@@ -23,6 +26,9 @@ mod tests;
 
 /// Requests that may wait for the module.
 const QUEUE: usize = 256;
+
+/// Bytes of the tensors of requests that wait or run: four of the largest that a server takes.
+const QUEUE_BYTES: usize = 256 << 20;
 
 /// What a caller is told to wait who meets a full queue.
 const RETRY_AFTER_MS: u64 = 100;
@@ -113,12 +119,49 @@ pub fn bytes_of(datatype: DataType, shape: &[i64]) -> Option<usize> {
 }
 
 type Answer = Result<Vec<TensorData>, ReplicaError>;
-type Job = (Vec<TensorData>, oneshot::Sender<Answer>);
+type Job = (Vec<TensorData>, Held, oneshot::Sender<Answer>);
+
+/// What callers and the thread know of each other.
+#[derive(Debug, Default)]
+struct Gauge {
+    /// Bytes that wait or run.
+    bytes: AtomicUsize,
+    /// Since when the module has been at one request.
+    busy: Mutex<Option<Instant>>,
+}
+
+impl Gauge {
+    fn set_busy(&self, since: Option<Instant>) {
+        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+}
+
+/// Bytes of one request; given back when it is dropped.
+#[derive(Debug)]
+struct Held {
+    gauge: Arc<Gauge>,
+    bytes: usize,
+}
+
+impl Held {
+    fn take(gauge: &Arc<Gauge>, bytes: usize) -> Option<Self> {
+        let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= QUEUE_BYTES);
+        gauge.bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;
+        Some(Self { gauge: Arc::clone(gauge), bytes })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.gauge.bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
+}
 
 /// A module on its thread. Dropping it ends the thread after what it is at.
 #[derive(Debug)]
 pub struct TensorModule {
     jobs: SyncSender<Job>,
+    gauge: Arc<Gauge>,
     digest: [u8; 32],
 }
 
@@ -131,6 +174,8 @@ impl TensorModule {
         let (jobs, waiting) = sync_channel(QUEUE);
         let (started, loaded) = sync_channel(1);
         let path = path.to_owned();
+        let gauge = Arc::<Gauge>::default();
+        let shown = Arc::clone(&gauge);
         std::thread::Builder::new()
             .name("acumen-tensors".into())
             .spawn(move || {
@@ -139,7 +184,7 @@ impl TensorModule {
                     Ok((module, digest)) => {
                         // Who spawned it may have gone; then there are no jobs either.
                         let _ = started.send(Ok(digest));
-                        serve(&module, &waiting);
+                        serve(&module, &waiting, &shown);
                     }
                     Err(error) => drop(started.send(Err(error))),
                 }
@@ -147,7 +192,7 @@ impl TensorModule {
             .map_err(|error| ModelError::Engine(format!("cannot start a thread: {error}")))?;
         let digest =
             loaded.recv().map_err(|_| ModelError::Panicked("the thread ended while loading".into()))??;
-        Ok(Self { jobs, digest })
+        Ok(Self { jobs, gauge, digest })
     }
 
     /// blake2b-256 of the file.
@@ -156,13 +201,23 @@ impl TensorModule {
         self.digest
     }
 
+    /// How long the module has been at one request; none while it waits for one.
+    #[must_use]
+    pub fn busy(&self) -> Option<Duration> {
+        let since = *self.gauge.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        since.map(|since| since.elapsed())
+    }
+
     /// Runs `forward` on these tensors. Dropping the future withdraws the request if it has not run yet.
     ///
     /// # Errors
     /// [`ReplicaError::Overloaded`]; what the module says; a tensor whose bytes do not fit its shape.
     pub async fn run(&self, inputs: Vec<TensorData>) -> Answer {
         let (reply, answer) = oneshot::channel();
-        self.jobs.try_send((inputs, reply)).map_err(|error| match error {
+        let bytes = inputs.iter().map(|input| input.bytes.len()).sum();
+        let overloaded = ReplicaError::Overloaded { retry_after_ms: RETRY_AFTER_MS };
+        let held = Held::take(&self.gauge, bytes).ok_or(overloaded)?;
+        self.jobs.try_send((inputs, held, reply)).map_err(|error| match error {
             TrySendError::Full(_) => ReplicaError::Overloaded { retry_after_ms: RETRY_AFTER_MS },
             TrySendError::Disconnected(_) => ReplicaError::Dead,
         })?;
@@ -181,13 +236,16 @@ fn load(path: &Path, limit: u64) -> Result<(CModule, [u8; 32]), ModelError> {
     Ok((module, Digest::of(&bytes)))
 }
 
-fn serve(module: &CModule, jobs: &Receiver<Job>) {
-    while let Ok((inputs, reply)) = jobs.recv() {
+fn serve(module: &CModule, jobs: &Receiver<Job>, gauge: &Gauge) {
+    while let Ok((inputs, held, reply)) = jobs.recv() {
         if reply.is_closed() {
             continue;
         }
+        gauge.set_busy(Some(Instant::now()));
         let answer = catch_unwind(AssertUnwindSafe(|| forward(module, &inputs)))
             .unwrap_or_else(|_| Err(ModelError::Panicked("in the module's thread; it goes on".into())));
+        gauge.set_busy(None);
+        drop((inputs, held));
         // The caller may have gone meanwhile.
         let _ = reply.send(answer.map_err(ReplicaError::from));
     }

@@ -62,3 +62,16 @@ fn sizes_do_not_overflow() {
     }
     assert!(TYPES.iter().all(|(datatype, name, ..)| DataType::from_name(name) == Some(*datatype)));
 }
+
+#[tokio::test]
+async fn bytes_that_wait_are_bounded_and_come_back() {
+    let module = TensorModule::spawn(&module(), 1 << 20, 1).unwrap();
+    let gauge = Arc::clone(&module.gauge);
+    let held = Held::take(&gauge, QUEUE_BYTES - 8).unwrap();
+    let two = || floats(&[2], &[0.0; 2]);
+    let error = module.run(vec![two(), two()]).await.unwrap_err();
+    assert!(matches!(error, ReplicaError::Overloaded { .. }), "16 bytes where 8 are left: {error}");
+    drop(held);
+    module.run(vec![two(), two()]).await.unwrap();
+    assert_eq!((gauge.bytes.load(Ordering::SeqCst), module.busy()), (0, None));
+}
