@@ -1,20 +1,15 @@
 //! The calls as the command line spells them.
 
-use std::path::{Path, PathBuf};
+mod build;
 
-use acumen_chain_client::ChainClient;
-use acumen_protocol::call::Action;
-use acumen_protocol::codec::decode_all;
-use acumen_protocol::domain::Domain;
+use std::path::PathBuf;
+
 use acumen_protocol::weights::Weights;
-use acumen_protocol::{AccountId, Call, ConsensusKeypair, Endpoint, Epoch, Hash, Nacu, TrackId};
-use anyhow::{Context as _, Result, bail};
+use acumen_protocol::{AccountId, Hash, Nacu};
 use clap::Subcommand;
 
 use super::parse;
-use crate::args::Usage;
-use crate::commands::amounts::percent;
-use crate::wallet::{Role, Wallet};
+use crate::wallet::Role;
 
 /// What to ask of the ledger. Amounts are ACU with up to nine decimals (1.5), or base units (1500000000nacu).
 #[derive(Debug, Subcommand)]
@@ -191,114 +186,4 @@ impl CallArgs {
             _ => Role::Coldkey,
         }
     }
-
-    pub(super) async fn into_call(self, wallet: &Wallet, client: &ChainClient) -> Result<Call> {
-        let hotkey = |on: Option<AccountId>| on.map_or_else(|| wallet.address(Role::Hotkey), Ok);
-        Ok(match self {
-            Self::Transfer { to, amount } => Call::Transfer { to, amount },
-            Self::Stake { on, amount } => Call::Stake { hotkey: hotkey(on)?, amount },
-            Self::Unstake { on, amount } => Call::Unstake { hotkey: hotkey(on)?, amount },
-            Self::Register { track, hotkey: registered, max_price } => {
-                let track = TrackId::new(track);
-                let max_price = match max_price {
-                    Some(price) => price,
-                    None => usual_price(client, track).await?,
-                };
-                Call::Register { track, hotkey: hotkey(registered)?, max_price }
-            }
-            Self::Serve { track, url, model, certificate } => {
-                let endpoint =
-                    Endpoint::new(&url, model, certificate).map_err(|error| Usage(error.to_string()))?;
-                Call::Serve { track: TrackId::new(track), endpoint }
-            }
-            Self::CommitWeights { track, weights, salt } => {
-                let track = TrackId::new(track);
-                let epoch = present_epoch(client).await?;
-                let commitment = weights.commitment(&hotkey(None)?, track, epoch, salt.as_bytes());
-                Call::CommitWeights { track, commitment }
-            }
-            Self::RevealWeights { track, weights, salt } => {
-                Call::RevealWeights { track: TrackId::new(track), weights, salt: salt.0 }
-            }
-            Self::SetWeights { track, weights } => Call::SetWeights { track: TrackId::new(track), weights },
-            Self::SetTake { take } => set_take(client, hotkey(None)?, take).await?,
-            Self::SetConsensusKey { key_file } => {
-                let key = consensus_key(&key_file)?;
-                let proof = key.sign_in(Domain::ConsensusKey, &(client.genesis_hash(), hotkey(None)?));
-                Call::RegisterConsensusKey { key: key.public(), proof }
-            }
-            Self::ProposeParameter { name, value } => {
-                propose_parameter(client, hotkey(None)?, name, value).await?
-            }
-            Self::ProposeTrack { name, owner, share } => {
-                let action = Action::CreateTrack { name, owner, emission_share: share };
-                Call::Propose { hotkey: hotkey(None)?, action }
-            }
-            Self::ProposeTrackShare { track, share } => {
-                let action = Action::SetTrackShare { track: TrackId::new(track), emission_share: share };
-                Call::Propose { hotkey: hotkey(None)?, action }
-            }
-            Self::Vote { proposal, approve, on } => Call::Vote { hotkey: hotkey(on)?, proposal, approve },
-            Self::ReportEquivocation { evidence } => {
-                let evidence = decode_all("evidence", &hex_file(&evidence)?)?;
-                Call::ReportEquivocation { evidence }
-            }
-            Self::Pay { to } => {
-                let calls = to.into_iter().map(|(to, amount)| Call::Transfer { to, amount }).collect();
-                Call::Batch { calls }
-            }
-        })
-    }
-}
-
-/// The epoch of the next block, which a commitment binds.
-async fn present_epoch(client: &ChainClient) -> Result<Epoch> {
-    let params = client.params().await?;
-    let next = params.at.height.next().context("the chain is at its last height")?;
-    Ok(params.value.epoch_of(next))
-}
-
-/// The current price of a registration and a quarter more: somebody else may register first.
-async fn usual_price(client: &ChainClient, track: TrackId) -> Result<Nacu> {
-    let params = client.params().await?.value;
-    let found = client.track(track).await?;
-    let price = found.value.price_at(&params, found.at.height);
-    Ok(Nacu::new(price.get().saturating_add(price.get() / 4)))
-}
-
-/// Says before anything is paid what the chain's limit is, as a percentage.
-async fn set_take(client: &ChainClient, hotkey: AccountId, take: u16) -> Result<Call> {
-    let max = client.params().await?.value.max_take;
-    if take > max {
-        bail!("a take of {} is above the chain's limit of {}", percent(take), percent(max));
-    }
-    Ok(Call::SetTake { hotkey, take })
-}
-
-/// Says before anything is paid why a value is impossible, in full.
-async fn propose_parameter(
-    client: &ChainClient,
-    hotkey: AccountId,
-    name: String,
-    value: String,
-) -> Result<Call> {
-    let params = client.params().await?.value;
-    params.with(&name, &value).with_context(|| format!("parameter `{name}` cannot become {value}"))?;
-    Ok(Call::Propose { hotkey, action: Action::SetParameter { name, value } })
-}
-
-fn consensus_key(path: &Path) -> Result<ConsensusKeypair> {
-    let bytes = hex_file(path)?;
-    let seed = <[u8; 32]>::try_from(bytes.as_slice());
-    let seed =
-        seed.ok().with_context(|| format!("{} holds no consensus key: 64 hex digits", path.display()))?;
-    Ok(ConsensusKeypair::from_seed(&seed))
-}
-
-fn hex_file(path: &Path) -> Result<Vec<u8>> {
-    let shown = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
-    let digits = text.trim();
-    hex::decode(digits.strip_prefix("0x").unwrap_or(digits))
-        .with_context(|| format!("{shown} holds no hex digits"))
 }
