@@ -44,11 +44,13 @@ pub trait Application: Send + Sync + 'static {
     fn validators(&self) -> Result<ValidatorSet, Self::Error>;
 
     /// The block that this node proposes in `round` of the height after the tip: the one on record, or a new one, which
-    /// is durable before it is returned. Asked twice, also after a crash, the answer is the same.
+    /// is durable before it is returned. Asked twice, also after a crash, the answer is the same. One block should do for
+    /// all rounds of a height: only so many of one proposer are kept.
     fn propose(&self, round: u32, proposer: &ConsensusPublic) -> Result<Block, Self::Error>;
 
     /// Is this a correct block after the tip? If it is it is kept, durably, until its height is committed. `false` if it
-    /// is not, or if no more candidates are kept.
+    /// is not, or if no more proposals of its proposer are kept; of what is decided, everything is. Asked again about a
+    /// block that is kept, whatever the round, it answers without executing it once more.
     fn assess(&self, candidate: &Candidate, origin: Origin) -> Result<bool, Self::Error>;
 
     /// Every candidate kept for the height after the tip, own ones too.

@@ -40,6 +40,8 @@ pub(crate) struct Driver<A> {
     /// The set of the height after the tip.
     pub(crate) set: Members,
     pub(crate) now: Now,
+    /// The height of which the engine was told everything that is on disk.
+    pub(crate) told: At,
 }
 
 pub(crate) type Outcome<T, A> = Result<T, Error<<A as Application>::Error>>;

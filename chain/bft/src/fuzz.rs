@@ -150,15 +150,15 @@ pub fn parts(data: &[u8]) {
             }
         }
         let now = Now { tip: At(TIP), round: 0 };
-        if let Gathered::Block(height, found) = parts.take(vec![*publisher], message, now, set) {
+        if let Gathered::Block(_, found) = parts.take(vec![*publisher], message, now, set) {
             assert!(candidates.contains(&found), "a block that nobody has sent");
-            parts.wait(height, *found);
+            parts.wait(*found, set);
         }
         let (held, bytes) = parts.held();
         assert!(held <= STREAMS_IN_TOTAL && bytes <= BYTES_IN_TOTAL, "{held} streams of {bytes} bytes");
     }
     for height in [TIP + 1, TIP + 2] {
-        assert!(parts.due(At(height)).iter().all(|found| candidates.contains(found)));
+        assert!(parts.due(At(height), set).iter().all(|found| candidates.contains(found)));
     }
 }
 
@@ -168,7 +168,7 @@ pub fn log(data: &[u8]) {
     let broken = |error: std::io::Error| -> Log { panic!("{error}") };
     std::fs::write(&path, data).unwrap_or_else(|error| panic!("{error}"));
     let mut log = Log::open(&path).unwrap_or_else(broken);
-    if log.damaged() {
+    if log.damaged() || log.blank() {
         let height = log.height();
         log.start(height).unwrap_or_else(|error| panic!("{error}"));
         assert!(log.records().is_empty() && !log.damaged());

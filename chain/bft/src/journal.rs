@@ -68,9 +68,18 @@ fn answer<T>(reply: WalReply<T>, result: io::Result<T>) {
 
 type Entries = Vec<io::Result<Input<Chain>>>;
 
+/// Never goes back: what this node has signed at a later height is not forgotten for an earlier one.
+fn begin(log: &mut Log, height: u64) -> io::Result<()> {
+    let newest = log.height();
+    if newest > height {
+        return Err(io::Error::other(format!("it is about block {newest}, the chain is at {height}")));
+    }
+    log.start(height)
+}
+
 fn read(log: &mut Log, height: u64) -> io::Result<Entries> {
-    if log.height() != height {
-        log.start(height)?;
+    if log.height() != height || log.blank() {
+        begin(log, height)?;
     }
     Ok(log.records().iter().map(|record| decode_entry(&Scale, record.as_slice())).collect())
 }
@@ -100,7 +109,7 @@ impl Actor for Journal {
             }
             Msg::Reset(height, reply) => {
                 *started = Some(height.0);
-                answer(reply, self.on(move |log| log.start(height.0)).await);
+                answer(reply, self.on(move |log| begin(log, height.0)).await);
             }
             Msg::Append(height, _, reply) if *started != Some(height.0) => answer(reply, Ok(())),
             Msg::Append(_, entry, reply) => {

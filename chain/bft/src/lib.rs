@@ -16,6 +16,7 @@ mod cluster;
 mod config;
 mod driver;
 mod error;
+mod faithful;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 mod journal;
@@ -31,4 +32,4 @@ mod wire;
 pub use application::{Application, Candidate, Observation, Origin};
 pub use config::{AddressError, Config, Network, Patience, check_address};
 pub use error::Error;
-pub use run::run;
+pub use run::{MAX_END, run};

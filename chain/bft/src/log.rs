@@ -2,10 +2,12 @@
 //!
 //! Invariant: what is appended and flushed is there after a crash, in order, or the damage is noticed. A record that was
 //! cut off while it was written was never flushed, so nothing that it stood for has left the node: it is dropped. A record
-//! that is whole and does not match its checksum is damage: see [`Log::damaged`].
+//! that is whole and does not match its checksum is damage: see [`Log::damaged`]. A log that was never begun is [`Log::blank`]:
+//! whether that is damage, too, only the chain beside it can say. Opening a log changes neither: [`Log::start`] does.
 //!
-//! File: magic, height (u64, little-endian), then records: length (u32), 4 bytes that check the length, 8 bytes that check
-//! the data, data. The checks are the first bytes of blake2b-256 over height, index and what they check.
+//! File: magic, height (u64, little-endian), 8 bytes that check the height, then records: length (u32), 4 bytes that check
+//! the length, 8 bytes that check the data, data. The checks are the first bytes of blake2b-256 over height, index and what
+//! they check; of the height itself, over magic and height.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -14,10 +16,13 @@ use std::path::{Path, PathBuf};
 use acumen_protocol::Hash;
 
 /// First bytes of the file; the last one is the version of the layout.
-const MAGIC: [u8; 8] = *b"acu-wal\x01";
+const MAGIC: [u8; 8] = *b"acu-wal\x02";
 
-/// Magic and height.
-const HEADER: u64 = 16;
+/// The version before, of which the height has no check: a chain of which all nodes are updated at once goes on.
+const UNCHECKED: [u8; 8] = *b"acu-wal\x01";
+
+/// Magic, height and its check.
+const HEADER: u64 = 24;
 
 /// Length and checks before a record's data.
 const RECORD: usize = 16;
@@ -33,6 +38,7 @@ pub(crate) struct Log {
     height: u64,
     records: Vec<Vec<u8>>,
     damaged: bool,
+    blank: bool,
     closed: bool,
     #[cfg(test)]
     flushed: u64,
@@ -54,6 +60,7 @@ impl Log {
             height: 0,
             records: Vec::new(),
             damaged: false,
+            blank: false,
             closed: false,
             #[cfg(test)]
             flushed: 0,
@@ -63,9 +70,8 @@ impl Log {
         {
             log.flushed = end;
         }
-        if end < HEADER {
-            log.start(0)?;
-        } else if !log.damaged {
+        log.blank = end == 0;
+        if !log.blank && !log.damaged {
             log.file.set_len(end)?;
             log.file.seek(SeekFrom::Start(end))?;
         }
@@ -75,10 +81,17 @@ impl Log {
     /// Reads header and records; returns where the last whole record ends.
     fn read(&mut self, bytes: &[u8]) -> u64 {
         let Some((magic, rest)) = bytes.split_first_chunk::<8>() else { return 0 };
-        let Some((height, mut rest)) = rest.split_first_chunk::<8>() else { return 0 };
-        self.height = u64::from_le_bytes(*height);
-        self.damaged = *magic != MAGIC;
-        let mut end = HEADER;
+        let Some((height, rest)) = rest.split_first_chunk::<8>() else { return 0 };
+        let (mut rest, mut end) = match rest.split_first_chunk::<8>() {
+            _ if *magic == UNCHECKED => (rest, HEADER.saturating_sub(8)),
+            Some((check, rest)) => {
+                self.damaged = *magic != MAGIC || header_check(height) != *check;
+                (rest, HEADER)
+            }
+            None => return 0,
+        };
+        // A height that may be any number is none.
+        self.height = if self.damaged { 0 } else { u64::from_le_bytes(*height) };
         while let Some((head, after)) = rest.split_first_chunk::<RECORD>().filter(|_| !self.damaged) {
             let index = self.records.len();
             let (length, checks) = head.split_at(4);
@@ -107,7 +120,12 @@ impl Log {
         self.damaged
     }
 
-    /// The height that the records are about.
+    /// True if the file was not there or holds less than a header, and nothing was begun in it since.
+    pub(crate) const fn blank(&self) -> bool {
+        self.blank
+    }
+
+    /// The height that the records are about; 0 if it cannot be known.
     pub(crate) const fn height(&self) -> u64 {
         self.height
     }
@@ -126,17 +144,17 @@ impl Log {
     pub(crate) fn start(&mut self, height: u64) -> io::Result<()> {
         self.check_open()?;
         // A crash in between leaves the old header, the new one, or less than a header: all of them without records, and
-        // the height before is decided and committed when this is called.
+        // the height before is decided and committed when this is called. A mixture of both counts as damage.
         self.file.set_len(HEADER.min(self.file.metadata()?.len()))?;
         self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&MAGIC)?;
-        self.file.write_all(&height.to_le_bytes())?;
+        let height_bytes = height.to_le_bytes();
+        self.file.write_all(&[MAGIC, height_bytes, header_check(&height_bytes)].concat())?;
         self.file.sync_data()?;
         #[cfg(test)]
         {
             self.flushed = HEADER;
         }
-        (self.height, self.damaged) = (height, false);
+        (self.height, self.damaged, self.blank) = (height, false, false);
         self.records.clear();
         Ok(())
     }
@@ -152,9 +170,15 @@ impl Log {
         if self.closed { Err(io::Error::other("the log is closed")) } else { Ok(()) }
     }
 
+    /// What is appended must follow something that can be read again.
+    fn check_begun(&self) -> io::Result<()> {
+        self.check_open()?;
+        if self.blank || self.damaged { Err(io::Error::other("the log is not begun")) } else { Ok(()) }
+    }
+
     /// Appends a record; durable after the next [`Self::flush`].
     pub(crate) fn append(&mut self, data: &[u8]) -> io::Result<()> {
-        self.check_open()?;
+        self.check_begun()?;
         let length = u32::try_from(data.len()).ok().filter(|_| data.len() <= MAX_RECORD);
         let length = length.ok_or_else(|| io::Error::other(format!("a record of {} bytes", data.len())))?;
         let (index, length) = (self.records.len(), length.to_le_bytes());
@@ -178,9 +202,19 @@ impl Log {
     /// As if power had been lost: what was not flushed is gone.
     #[cfg(test)]
     pub(crate) fn lose_unflushed(&mut self) {
+        if self.damaged || self.blank {
+            // Nothing was written, and what is damaged stays as it is.
+            return self.close();
+        }
         self.file.set_len(self.flushed.max(HEADER).min(self.file.metadata().unwrap().len())).unwrap();
         self.close();
     }
+}
+
+fn header_check(height: &[u8; 8]) -> [u8; 8] {
+    let mut sum = [0; 8];
+    sum.copy_from_slice(&Hash::of(&[MAGIC, *height].concat()).0[..8]);
+    sum
 }
 
 /// Binds a record to its height and place, so that what is left of an earlier height is never taken for one.

@@ -1,10 +1,13 @@
 //! Putting blocks together from the parts in which they travel, in whatever order, from whatever neighbour.
 //!
-//! Invariant: memory is bounded for each publisher and in total, whoever sends what. Only a stream that a validator of the
-//! present set has opened and signed is gathered to the end; pieces that come before their opening wait within the same
-//! bounds. Sizes in bytes.
+//! Invariants: a block comes out only if the proposer of its round has signed that this is its block, and once for each
+//! round, whoever sends it how often; so nobody but that proposer can use up the places of its round. Memory is bounded
+//! for each publisher and in total, whoever sends what. Sizes in bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod early;
+mod shelf;
+
+use std::collections::BTreeMap;
 
 use acumen_protocol::codec::decode_all;
 use acumen_protocol::limits::MAX_BLOCK_BYTES;
@@ -14,7 +17,11 @@ use arc_malachitebft_app_channel::app::types::streaming::StreamMessage;
 
 use crate::application::Candidate;
 use crate::signing::Checker;
-use crate::types::{About, At, Members, Part};
+use crate::types::{About, At, Members, Opening, Part};
+use early::Early;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use shelf::{BYTES_IN_TOTAL, STREAMS_IN_TOTAL};
+use shelf::{Key, MAX_PARTS, Shelf};
 
 /// A piece of a block: small enough to share a connection, large enough that signatures and headers do not count.
 pub(crate) const PIECE: usize = 64 << 10;
@@ -22,20 +29,8 @@ pub(crate) const PIECE: usize = 64 << 10;
 /// Longest encoding of a block: its transactions, with lengths and a header to spare.
 pub(crate) const MAX_ENCODED: usize = MAX_BLOCK_BYTES + (256 << 10);
 
-/// Most parts of a stream: opening, pieces, and one for a block that is no multiple.
-const MAX_PARTS: u64 = (MAX_ENCODED / PIECE) as u64 + 2;
-
-/// Streams of one publisher at a time: a correct one has one or two for each of the next heights.
-const STREAMS_PER_PUBLISHER: usize = 16;
-
-/// Bytes waiting from one publisher: three blocks of the largest size.
-const BYTES_PER_PUBLISHER: usize = 4 << 20;
-
-/// Bytes waiting from all.
-pub(crate) const BYTES_IN_TOTAL: usize = 64 << 20;
-
-/// Streams of all publishers at a time. A publisher's name costs nothing, so the bound for each is none in total.
-pub(crate) const STREAMS_IN_TOTAL: usize = 1_024;
+/// Longest name of a stream: a correct one has 16 bytes.
+const MAX_NAME: usize = 64;
 
 /// Heights after the next one whose blocks are gathered already.
 const HEIGHTS_AHEAD: u64 = 16;
@@ -43,36 +38,20 @@ const HEIGHTS_AHEAD: u64 = 16;
 /// Rounds after the present one of which blocks are gathered already.
 const ROUNDS_AHEAD: u32 = 8;
 
-/// Different blocks of one round that are looked at: a correct proposer has one, and a second one convicts.
+/// Different blocks of one proposer that are looked at in one round: a correct one has one, and a second one convicts.
 const BLOCKS_PER_ROUND: usize = 2;
 
-/// Whole blocks of future heights that wait.
-const BLOCKS_WAITING: usize = 32;
+/// A proposer's turn. Of a later height, it may not be that one's turn at all: it uses up nobody else's places then.
+type Turn = (u64, u32, ConsensusPublic);
 
-/// Publisher and name of a stream.
-type Key = (Vec<u8>, Vec<u8>);
-
-/// A stream that is not complete.
-#[derive(Debug, Default)]
-struct Stream {
-    about: Option<About>,
-    pieces: BTreeMap<u64, Vec<u8>>,
-    /// Sequence of the end mark: the number of parts before it.
-    end: Option<u64>,
-    bytes: usize,
-    /// Counts up over all streams: the smallest is the oldest.
-    age: u64,
-}
-
-/// All incomplete streams, and blocks that are early.
+/// All incomplete streams, what was looked at, and blocks that are early.
 #[derive(Debug)]
 pub(crate) struct Parts {
     checker: Checker,
-    streams: BTreeMap<Key, Stream>,
-    opened: u64,
-    /// Blocks of each round that were looked at, for heights that are not committed.
-    seen: BTreeMap<(u64, u32), BTreeSet<Hash>>,
-    waiting: Vec<(u64, Candidate)>,
+    shelf: Shelf,
+    /// The openings of whole blocks of heights that are not committed, by block.
+    seen: BTreeMap<Turn, BTreeMap<Hash, Opening>>,
+    early: Early,
     /// The newest height of which each validator has opened a stream.
     heard: BTreeMap<ConsensusPublic, u64>,
 }
@@ -80,9 +59,9 @@ pub(crate) struct Parts {
 /// What a part led to.
 #[derive(Debug)]
 pub(crate) enum Gathered {
-    /// Nothing yet.
+    /// Nothing yet, or nothing new.
     Nothing,
-    /// A whole block for this height.
+    /// A whole block for this height, for the first time.
     Block(u64, Box<Candidate>),
     /// Something that a correct node does not send.
     Garbage(&'static str),
@@ -97,10 +76,16 @@ pub(crate) struct Now {
     pub(crate) round: u32,
 }
 
+impl Now {
+    const fn next(self) -> u64 {
+        self.tip.0.saturating_add(1)
+    }
+}
+
 impl Parts {
     pub(crate) fn new(checker: Checker) -> Self {
-        let (streams, seen, heard) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { checker, streams, opened: 0, seen, waiting: Vec::new(), heard }
+        let (seen, heard) = (BTreeMap::new(), BTreeMap::new());
+        Self { checker, shelf: Shelf::default(), seen, early: Early::default(), heard }
     }
 
     /// Takes a part of a publisher's.
@@ -114,158 +99,117 @@ impl Parts {
         if message.sequence > MAX_PARTS {
             return Gathered::Garbage("a stream is too long");
         }
-        let key = (publisher, message.stream_id.to_bytes().to_vec());
-        if key.1.len() > 64 {
+        let (key, sequence) = ((publisher, message.stream_id.to_bytes().to_vec()), message.sequence);
+        if key.1.len() > MAX_NAME {
             return Gathered::Garbage("a stream's name is too long");
         }
-        let (opened, sequence) = (&mut self.opened, message.sequence);
-        let stream = self.streams.entry(key.clone()).or_insert_with(|| {
-            *opened = opened.wrapping_add(1);
-            Stream { age: *opened, ..Stream::default() }
-        });
-        match message.content {
-            StreamContent::Fin => stream.end = Some(sequence),
-            StreamContent::Data(Part::Piece(bytes)) => {
-                if bytes.is_empty() || bytes.len() > PIECE || sequence == 0 {
-                    return self.drop_stream(&key, "a piece has an impossible size or place");
-                }
-                if !stream.pieces.contains_key(&sequence) {
-                    stream.bytes = stream.bytes.saturating_add(bytes.len());
-                    stream.pieces.insert(sequence, bytes);
-                }
+        let taken = match message.content {
+            StreamContent::Fin => {
+                self.shelf.end(&key, sequence);
+                Ok(())
             }
-            StreamContent::Data(Part::Opening(opening)) => {
-                let (about, accepted) = (opening.about, acceptable(&opening.about, now, set));
-                // A stream too far ahead to be gathered still says how far its sender is.
-                let later = about.height > now.tip.0.saturating_add(1) && set.contains(&about.sender);
-                if accepted.is_ok() || later {
-                    if sequence != 0 || !self.checker.opened(&opening) {
-                        return self.drop_stream(&key, "an opening is not signed by its sender");
-                    }
-                    let newest = self.heard.entry(about.sender).or_default();
-                    *newest = about.height.max(*newest);
-                }
-                if let Err(reason) = accepted {
-                    return self.drop_stream(&key, reason);
-                }
-                stream.about = Some(about);
+            StreamContent::Data(Part::Piece(bytes)) => self.shelf.piece(&key, sequence, bytes),
+            StreamContent::Data(Part::Opening(opening)) => self.open(&key, sequence, opening, now, set),
+        };
+        let whole = match taken {
+            Err(reason) => {
+                self.shelf.refuse(&key);
+                Err(reason)
             }
-        }
-        if let Some((about, block)) = self.finish(&key) {
-            return self.whole(about, &block);
-        }
-        self.keep_within_bounds(&key.0);
-        Gathered::Nothing
+            Ok(()) => match self.shelf.finish(&key) {
+                Some((opening, block)) => self.whole(opening, &block, now, set),
+                None => Ok(Gathered::Nothing),
+            },
+        };
+        self.shelf.keep_within_bounds(&key.0);
+        whole.unwrap_or_else(
+            |reason| {
+                if reason.is_empty() { Gathered::Nothing } else { Gathered::Garbage(reason) }
+            },
+        )
     }
 
-    fn drop_stream(&mut self, key: &Key, reason: &'static str) -> Gathered {
-        self.streams.remove(key);
-        if reason.is_empty() { Gathered::Nothing } else { Gathered::Garbage(reason) }
+    /// A proposer says what comes. An empty reason means: not wanted, but nobody did anything wrong.
+    fn open(
+        &mut self,
+        key: &Key,
+        sequence: u64,
+        opening: Opening,
+        now: Now,
+        set: &Members,
+    ) -> Result<(), &'static str> {
+        let (about, accepted) = (opening.about, acceptable(&opening.about, now, set));
+        // A stream too far ahead to be gathered still says how far its proposer is.
+        let later = about.height > now.next() && set.contains(&about.proposer);
+        if accepted.is_ok() || later {
+            if sequence != 0 || !self.checker.opened(&opening) {
+                return Err("an opening is not signed by its proposer");
+            }
+            let newest = self.heard.entry(about.proposer).or_default();
+            *newest = about.height.max(*newest);
+        }
+        accepted?;
+        self.room(&about)?;
+        self.shelf.open(key, opening);
+        Ok(())
     }
 
-    /// Takes a stream out if nothing of it is missing, or if it can never be completed.
-    fn finish(&mut self, key: &Key) -> Option<(About, Vec<u8>)> {
-        let stream = self.streams.get(key)?;
-        let about = stream.about?;
-        let size = usize::try_from(about.size).unwrap_or(usize::MAX);
-        let pieces = u64::try_from(stream.pieces.len()).unwrap_or(u64::MAX);
-        let complete = stream.end == pieces.checked_add(1) && stream.pieces.keys().copied().eq(1..=pieces);
-        if !complete && stream.bytes <= size {
-            return None;
+    /// Is this a block that was not looked at before, of a proposer that has no others for this round?
+    fn room(&self, about: &About) -> Result<(), &'static str> {
+        match self.seen.get(&(about.height, about.round, about.proposer)) {
+            Some(seen) if seen.contains_key(&about.block) => Err(""),
+            Some(seen) if seen.len() >= BLOCKS_PER_ROUND => {
+                Err("a proposer has too many blocks for one round")
+            }
+            _ => Ok(()),
         }
-        let stream = self.streams.remove(key)?;
-        let block: Vec<u8> = stream.pieces.into_values().flatten().collect();
-        (complete && block.len() == size).then_some((about, block))
     }
 
     /// A block's bytes are all there: are they the block that was announced?
-    fn whole(&mut self, about: About, bytes: &[u8]) -> Gathered {
-        let Ok(block) = decode_all::<Block>("block", bytes) else {
-            return Gathered::Garbage("a stream carries no block");
-        };
+    fn whole(
+        &mut self,
+        opening: Opening,
+        bytes: &[u8],
+        now: Now,
+        set: &Members,
+    ) -> Result<Gathered, &'static str> {
+        let about = opening.about;
+        // Since it was opened its height may have come, and the same block, from somebody else.
+        acceptable(&about, now, set)?;
+        self.room(&about)?;
+        let block = decode_all::<Block>("block", bytes).map_err(|_| "a stream carries no block")?;
         let (header, id) = (&block.header, block.header.id());
         if id != about.block || header.height.get() != about.height {
-            return Gathered::Garbage("a stream carries another block than it says");
+            return Err("a stream carries another block than it says");
         }
         if about.pol_round.is_none() && header.proposer != about.proposer {
-            return Gathered::Garbage("a new block was built by another one than its proposer");
+            return Err("a new block was built by another one than its proposer");
         }
-        let seen = self.seen.entry((about.height, about.round)).or_default();
-        if !seen.contains(&id) && seen.len() >= BLOCKS_PER_ROUND {
-            return Gathered::Garbage("a proposer has too many blocks for one round");
-        }
-        seen.insert(id);
         let About { height, round, pol_round, proposer, .. } = about;
-        Gathered::Block(height, Box::new(Candidate { round, pol_round, proposer, block }))
+        self.seen.entry((height, round, proposer)).or_default().insert(id, opening);
+        Ok(Gathered::Block(height, Box::new(Candidate { round, pol_round, proposer, block })))
     }
 
-    /// Drops the oldest streams of a publisher that has too much, and if all have too much, those that no validator has
-    /// opened before those of whoever has most.
-    fn keep_within_bounds(&mut self, publisher: &[u8]) {
-        loop {
-            let (count, bytes) = self.weight(publisher);
-            if count <= STREAMS_PER_PUBLISHER && bytes <= BYTES_PER_PUBLISHER {
-                break;
-            }
-            self.drop_oldest(publisher);
-        }
-        while self.streams.len() > STREAMS_IN_TOTAL
-            || self.streams.values().map(|stream| stream.bytes).sum::<usize>() > BYTES_IN_TOTAL
-        {
-            if !self.drop_unopened() {
-                self.drop_heaviest();
-            }
-        }
-    }
-
-    /// Drops the oldest stream that no validator has opened. These go first: anybody can send them, under as many names
-    /// as they like, and would otherwise push out the blocks that validators send.
-    fn drop_unopened(&mut self) -> bool {
-        let unopened = self.streams.iter().filter(|(_, stream)| stream.about.is_none());
-        let oldest = unopened.min_by_key(|(_, stream)| stream.age).map(|(key, _)| key.clone());
-        oldest.is_some_and(|key| self.streams.remove(&key).is_some())
-    }
-
-    /// Drops the oldest stream of whoever has most.
-    fn drop_heaviest(&mut self) {
-        let publishers: BTreeSet<&Vec<u8>> = self.streams.keys().map(|(publisher, _)| publisher).collect();
-        let heaviest = publishers.into_iter().max_by_key(|publisher| self.weight(publisher).1).cloned();
-        if let Some(heaviest) = heaviest {
-            self.drop_oldest(&heaviest);
-        }
-    }
-
-    fn of<'a>(&'a self, publisher: &'a [u8]) -> impl Iterator<Item = (&'a Key, &'a Stream)> {
-        self.streams.iter().filter(move |((found, _), _)| found == publisher)
-    }
-
-    fn weight(&self, publisher: &[u8]) -> (usize, usize) {
-        self.of(publisher).fold((0, 0), |(count, bytes), (_, stream)| (count + 1, bytes + stream.bytes))
-    }
-
-    fn drop_oldest(&mut self, publisher: &[u8]) {
-        let oldest = self.of(publisher).min_by_key(|(_, stream)| stream.age).map(|(key, _)| key.clone());
-        if let Some(key) = oldest {
-            self.streams.remove(&key);
-        }
+    /// What the proposer of a block of a round has signed, for whoever sends the block once more.
+    pub(crate) fn opening(&self, turn: Turn, block: &Hash) -> Option<Opening> {
+        self.seen.get(&turn)?.get(block).copied()
     }
 
     /// Keeps a whole block of a future height.
-    pub(crate) fn wait(&mut self, height: u64, candidate: Candidate) {
-        let known = self.waiting.iter().any(|(at, other)| *at == height && *other == candidate);
-        if !known && self.waiting.len() < BLOCKS_WAITING {
-            self.waiting.push((height, candidate));
+    pub(crate) fn wait(&mut self, candidate: Candidate, set: &Members) {
+        let Some(dropped) = self.early.wait(candidate, set) else { return };
+        let header = &dropped.block.header;
+        // It may come once more, when there is room.
+        if let Some(seen) = self.seen.get_mut(&(header.height.get(), dropped.round, dropped.proposer)) {
+            seen.remove(&header.id());
         }
     }
 
-    /// Takes out what waited for `height`, and forgets everything older.
-    pub(crate) fn due(&mut self, height: At) -> Vec<Candidate> {
-        let (due, later) = std::mem::take(&mut self.waiting).into_iter().partition(|(at, _)| *at <= height.0);
-        self.waiting = later;
-        self.streams.retain(|_, stream| stream.about.is_none_or(|about| about.height >= height.0));
-        self.seen = self.seen.split_off(&(height.0, 0));
-        let due: Vec<(u64, Candidate)> = due;
-        due.into_iter().filter(|(at, _)| *at == height.0).map(|(_, candidate)| candidate).collect()
+    /// Takes out what waited for `height`, whose set this is, and forgets everything older.
+    pub(crate) fn due(&mut self, height: At, set: &Members) -> Vec<Candidate> {
+        self.shelf.forget_below(height.0);
+        self.seen.retain(|(at, _, _), _| *at >= height.0);
+        self.early.due(height, set)
     }
 
     /// True if validators with more than 1/3 of the power have opened streams of heights beyond `next`: at least one of
@@ -278,13 +222,13 @@ impl Parts {
     /// Streams and bytes that wait.
     #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn held(&self) -> (usize, usize) {
-        (self.streams.len(), self.streams.values().map(|stream| stream.bytes).sum())
+        self.shelf.held()
     }
 }
 
 /// Is this stream worth gathering? An empty reason means: no, but nobody did anything wrong.
 fn acceptable(about: &About, now: Now, set: &Members) -> Result<(), &'static str> {
-    let next = now.tip.0.saturating_add(1);
+    let next = now.next();
     if about.height < next || about.height > next.saturating_add(HEIGHTS_AHEAD) {
         return Err("");
     }
@@ -295,9 +239,12 @@ fn acceptable(about: &About, now: Now, set: &Members) -> Result<(), &'static str
     if usize::try_from(about.size).is_ok_and(|size| size > MAX_ENCODED) {
         return Err("a block is too large");
     }
+    if about.pol_round.is_some_and(|pol_round| pol_round >= about.round) {
+        return Err("a block is proposed again because of a round that has not been");
+    }
     // The set of a later height may differ: who is new in it is heard when its height has come.
-    if !set.contains(&about.sender) {
-        return Err(if about.height == next { "a stream is sent by no validator" } else { "" });
+    if about.height > next && !set.contains(&about.proposer) {
+        return Err("");
     }
     if about.height == next && set.proposer(At(about.height), about.round).key() != about.proposer {
         return Err("a stream names the wrong proposer");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use acumen_protocol::{ConsensusKeypair, ConsensusPublic};
+use acumen_protocol::ConsensusPublic;
 use arc_malachitebft_app_channel::app::types::codec::Codec as _;
 use arc_malachitebft_app_channel::{
     Channels, ConsensusContext, EngineBuilder, EngineHandle, NetworkContext, NetworkIdentity, NetworkRequest,
@@ -20,6 +20,7 @@ use crate::application::{Application, Observation};
 use crate::config::{Config, EngineConfig, Network};
 use crate::driver::{Driver, Outcome};
 use crate::error::Error;
+use crate::faithful::{self, FOLLOWER_LOG};
 use crate::journal::{self, Fault};
 use crate::log::Log;
 use crate::null;
@@ -35,8 +36,8 @@ const LOG: &str = "votes.wal";
 /// Questions to the engine that may wait.
 const REQUESTS: usize = 16;
 
-/// How long the engine may take to end.
-const END: Duration = Duration::from_secs(5);
+/// How long the engine may take to end, in all. Who runs it waits longer than this.
+pub const MAX_END: Duration = Duration::from_secs(3);
 
 /// How often the connected peers are counted.
 const COUNT_PEERS: Duration = Duration::from_secs(5);
@@ -60,26 +61,14 @@ pub async fn run<A: Application>(
     shutdown: CancellationToken,
 ) -> Result<(), Error<A::Error>> {
     let network = config.network.take();
-    let link = || network.clone().map_or(Link::Alone, Link::Peers);
-    let log = open(config.dir.join(LOG)).await?;
-    if sits_out(&log, &config, &*application)? {
-        let (height, path) = (application.tip().0, config.dir.join(LOG).display().to_string());
-        tracing::warn!(%path, "the log of votes is damaged: this node does not vote on the block after {height}");
-        let follower = Config { key: None, ..config.clone() };
-        let scratch = open(config.dir.join("follower.wal")).await?;
-        let passed = shutdown.child_token();
-        tokio::select! {
-            ended = over(follower, application.clone(), link(), scratch, passed.clone(), Some(At::from(height))) => ended?,
-            () = shutdown.cancelled() => return Ok(()),
-        }
-        if shutdown.is_cancelled() {
-            return Ok(());
-        }
-    }
-    over(config, application, link(), log, shutdown, None).await
+    // What is known of a key's votes stays as it is while the node runs without the key.
+    let name = if config.key.is_some() { LOG } else { FOLLOWER_LOG };
+    let log = open(config.dir.join(name)).await?;
+    let link = || std::future::ready(network.clone().map_or(Link::Alone, Link::Peers));
+    faithful::run(config, application, log, link, shutdown).await
 }
 
-async fn open<E: std::error::Error + 'static>(path: PathBuf) -> Result<Arc<Mutex<Log>>, Error<E>> {
+pub(crate) async fn open<E: std::error::Error + 'static>(path: PathBuf) -> Result<Arc<Mutex<Log>>, Error<E>> {
     let opened = {
         let path = path.clone();
         tokio::task::spawn_blocking(move || Log::open(&path)).await
@@ -89,22 +78,7 @@ async fn open<E: std::error::Error + 'static>(path: PathBuf) -> Result<Arc<Mutex
     Ok(Arc::new(Mutex::new(log)))
 }
 
-/// A validator that may have forgotten a vote of this height must not vote in it again. One that is alone may: there is
-/// one block that it ever proposes in a round, and nobody else's.
-fn sits_out<A: Application>(log: &Arc<Mutex<Log>>, config: &Config, app: &A) -> Outcome<bool, A> {
-    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-    if !log.damaged() {
-        return Ok(false);
-    }
-    let set = app.validators().map_err(Error::Application)?;
-    let voter = config.key.as_ref().map(ConsensusKeypair::public);
-    let votes = voter.is_some_and(|key| set.power(&key).is_some());
-    let path = log.path().to_owned();
-    log.start(0).map_err(|error| Error::Log { path, reason: error.to_string() })?;
-    Ok(votes && set.validators().len() > 1)
-}
-
-/// Runs over a link; with `until`, ends as soon as a block after that height is committed.
+/// Runs over a link; with `until`, ends as soon as the block of that height is committed.
 pub(crate) async fn over<A: Application>(
     config: Config,
     app: Arc<A>,
@@ -139,6 +113,7 @@ pub(crate) async fn over<A: Application>(
         warm_up,
         set,
         now: Now { tip: At::default(), round: 0 },
+        told: At::default(),
     };
     let ended = converse(&mut driver, &mut channels, &mut broken, &shutdown, until).await;
     drop(channels);
@@ -169,7 +144,7 @@ async fn converse<A: Application>(
             },
             _ = count.tick(), if driver.publish.is_some() => count_peers(driver, channels),
         }
-        if until.is_some_and(|height| driver.now.tip > height) {
+        if until.is_some_and(|height| driver.now.tip >= height) {
             return Ok(());
         }
     }
@@ -186,9 +161,9 @@ fn count_peers<A: Application>(driver: &Driver<A>, channels: &Channels<Chain>) {
 
 async fn end(handle: EngineHandle) {
     let node = handle.actor.get_cell();
-    node.stop_children_and_wait(None, Some(END)).await;
+    node.stop_children_and_wait(None, Some(MAX_END * 2 / 3)).await;
     node.stop(None);
-    if tokio::time::timeout(END, handle.handle).await.is_err() {
+    if tokio::time::timeout(MAX_END / 3, handle.handle).await.is_err() {
         tracing::warn!("the consensus engine did not end in time");
     }
 }

@@ -1,5 +1,6 @@
 //! Sending a block in parts.
 
+use acumen_protocol::Block;
 use acumen_protocol::codec::Encode as _;
 use arc_malachitebft_app_channel::app::streaming::StreamContent;
 use arc_malachitebft_app_channel::app::types::streaming::{StreamId, StreamMessage};
@@ -7,7 +8,7 @@ use arc_malachitebft_app_channel::app::types::streaming::{StreamId, StreamMessag
 use crate::application::Candidate;
 use crate::parts::PIECE;
 use crate::signing::Hand;
-use crate::types::{About, Part};
+use crate::types::{About, Opening, Part};
 
 /// Names streams: no two of a publisher's are the same, also after a restart.
 #[derive(Debug)]
@@ -23,21 +24,25 @@ impl Streams {
         Self { run, count: 0 }
     }
 
-    /// The messages that carry `candidate`, signed by `hand`.
+    /// The messages that carry `candidate`, which its proposer has `hand` to sign for.
     pub(crate) fn split(&mut self, candidate: &Candidate, hand: &Hand) -> Vec<StreamMessage<Part>> {
+        let Candidate { round, pol_round, proposer, block } = candidate;
+        let about = About {
+            height: block.header.height.get(),
+            round: *round,
+            pol_round: *pol_round,
+            proposer: *proposer,
+            block: block.header.id(),
+            size: u32::try_from(block.encoded_size()).unwrap_or(u32::MAX),
+        };
+        self.carry(hand.open(about), block)
+    }
+
+    /// The messages that carry a block which its proposer has signed already.
+    pub(crate) fn carry(&mut self, opening: Opening, block: &Block) -> Vec<StreamMessage<Part>> {
         self.count = self.count.wrapping_add(1);
         let name = StreamId::new([self.run.to_be_bytes(), self.count.to_be_bytes()].concat().into());
-        let encoded = candidate.block.encode();
-        let about = About {
-            height: candidate.block.header.height.get(),
-            round: candidate.round,
-            pol_round: candidate.pol_round,
-            proposer: candidate.proposer,
-            block: candidate.block.header.id(),
-            size: u32::try_from(encoded.len()).unwrap_or(u32::MAX),
-            sender: hand.key.public(),
-        };
-        let opening = std::iter::once(Part::Opening(hand.open(about)));
+        let (encoded, opening) = (block.encode(), std::iter::once(Part::Opening(opening)));
         let pieces = encoded.chunks(PIECE).map(|piece| Part::Piece(piece.to_vec()));
         let contents = opening.chain(pieces).map(StreamContent::Data).chain([StreamContent::Fin]);
         let message = |(sequence, content)| StreamMessage::new(name.clone(), sequence, content);

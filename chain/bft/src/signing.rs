@@ -56,13 +56,10 @@ pub(crate) struct Checker {
 }
 
 impl Checker {
-    /// True if the stream's sender opened it.
+    /// True if the block's proposer has signed that it is its block for this round.
     pub(crate) fn opened(&self, opening: &Opening) -> bool {
-        opening.signature.verify_in(
-            Domain::BlockStream,
-            &(self.genesis, opening.about),
-            &opening.about.sender,
-        )
+        let Opening { about, signature } = opening;
+        signature.verify_in(Domain::BlockStream, &(self.genesis, about), &about.proposer)
     }
 }
 
@@ -74,7 +71,8 @@ pub(crate) struct Hand {
 }
 
 impl Hand {
-    /// Opens a stream of this validator's.
+    /// Says what this validator proposes. This is not the proposal that is voted on: contradicting it convicts nobody, so
+    /// it needs no place in the log.
     pub(crate) fn open(&self, about: About) -> Opening {
         Opening { about, signature: self.key.sign_in(Domain::BlockStream, &(self.genesis, about)) }
     }

@@ -14,7 +14,7 @@ use acumen_protocol::{
 };
 
 use crate::error::NodeError;
-use crate::executor::{Executor, wrong};
+use crate::executor::{Executor, is_breach, wrong};
 
 /// How far a block's time may be ahead of this node's clock to get its vote, in milliseconds. Without a bound, one
 /// proposer could use up all time that there will ever be: each block must be later than the one before.
@@ -42,6 +42,8 @@ impl Application for Executor {
         Self::validators(self)
     }
 
+    /// One block for all rounds of a height in which it is this node's turn: others have it already, and need neither
+    /// execute nor store a second one.
     fn propose(&self, round: u32, proposer: &ConsensusPublic) -> Result<Block, NodeError> {
         if let Some(recorded) = self.store().own_proposal(round)? {
             return Ok(recorded);
@@ -54,18 +56,32 @@ impl Application for Executor {
     }
 
     fn assess(&self, candidate: &Candidate, origin: Origin) -> Result<bool, NodeError> {
-        let correct = match self.check(&candidate.block, origin) {
-            Ok(()) => true,
+        // Only correct blocks are recorded, and what follows the tip now did so then.
+        if self.store().has_undecided(&candidate.block.header.id())? {
+            return Ok(true);
+        }
+        match self.check(&candidate.block, origin) {
+            Ok(()) => {}
             Err(NodeError::InvalidBlock { height, reason }) => {
                 let proposer = &candidate.proposer;
                 tracing::warn!(%height, round = candidate.round, %proposer, reason, "refused a proposed block");
-                false
+                return Ok(false);
+            }
+            Err(error) if origin == Origin::Proposal && is_breach(&error) => {
+                let (height, proposer) = (candidate.block.header.height, &candidate.proposer);
+                tracing::error!(%height, round = candidate.round, %proposer, %error, "refused a proposed block that would break the books: please report it");
+                return Ok(false);
             }
             Err(error) => return Err(error),
-        };
+        }
         let Candidate { round, pol_round, proposer, block } = candidate.clone();
         let undecided = Undecided { round, pol_round, proposer, own: false, block };
-        Ok(correct && self.store().record_proposal(&undecided)?)
+        match origin {
+            Origin::Proposal => Ok(self.store().record_proposal(&undecided)?),
+            Origin::Decided => {
+                self.store().record_decided(&undecided).map(|()| true).map_err(NodeError::from)
+            }
+        }
     }
 
     fn candidates(&self) -> Result<Vec<Candidate>, NodeError> {
@@ -138,3 +154,6 @@ impl Executor {
         self.validate(block)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,10 +180,11 @@ fn a_second_own_proposal_of_a_round_is_refused_also_after_a_restart() {
     assert!(matches!(store.record_proposal(&own(0, &second)), Err(StoreError::SecondProposal { .. })));
     drop(store);
     let again = open(dir.path());
-    assert_eq!(again.own_proposal(0).unwrap(), Some(block));
-    assert_eq!(again.own_proposal(1).unwrap(), None);
+    assert_eq!(again.own_proposal(0).unwrap(), Some(block.clone()));
+    assert_eq!(again.own_proposal(1).unwrap(), Some(block), "one block will do for all rounds");
     assert!(matches!(again.record_proposal(&own(0, &second)), Err(StoreError::SecondProposal { .. })));
     assert!(again.record_proposal(&own(1, &second)).unwrap(), "another round may be about another block");
+    assert_eq!(again.own_proposal(1).unwrap(), Some(second));
 }
 
 #[test]
@@ -191,10 +192,20 @@ fn undecided_blocks_are_found_again_bounded_and_forgotten_with_their_height() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let foreign = |time| Undecided { own: false, ..own(0, &unfinished(&store, time)) };
-    for time in 0..MAX_UNDECIDED {
+    let limit = u64::try_from(MAX_UNDECIDED).unwrap();
+    for time in 0..limit {
         assert!(store.record_proposal(&foreign(5 + time)).unwrap());
     }
     assert!(!store.record_proposal(&foreign(1_000)).unwrap(), "one too many");
+    for round in 0..100 {
+        assert!(store.record_proposal(&Undecided { round, ..foreign(5) }).unwrap(), "one that is there");
+    }
+    let another = Undecided { proposer: ConsensusKeypair::from_seed(&[8; 32]).public(), ..foreign(1_000) };
+    assert!(store.record_proposal(&another).unwrap(), "another proposer has places of its own");
+    for time in [1_000, 2_000] {
+        store.record_decided(&foreign(time)).unwrap();
+    }
+    assert!(store.has_undecided(&foreign(2_000).block.header.id()).unwrap(), "what is decided has room");
     assert!(
         store.record_proposal(&own(3, &unfinished(&store, 1_001))).unwrap(),
         "an own one always has room"
@@ -205,8 +216,7 @@ fn undecided_blocks_are_found_again_bounded_and_forgotten_with_their_height() {
     assert!(store.own_proposal(3).unwrap().is_some());
     drop(store);
     let store = open(dir.path());
-    let limit = usize::try_from(MAX_UNDECIDED).unwrap();
-    assert_eq!(store.undecided().unwrap().len(), limit + 1);
+    assert_eq!(store.undecided().unwrap().len(), MAX_UNDECIDED + 3);
     let decided = next_block(&store);
     assert!(store.undecided().unwrap().is_empty());
     let late = store.record_proposal(&own(0, &decided.block));

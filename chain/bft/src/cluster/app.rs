@@ -43,6 +43,12 @@ impl History {
         self.built.lock().unwrap().get(id).cloned()
     }
 
+    /// What was decided at a height; something else if that is not known.
+    pub(crate) fn decided(&self, height: u64) -> Hash {
+        let known = self.decided.lock().unwrap().get(&height).copied();
+        known.unwrap_or(if height == 0 { GENESIS } else { Hash::ZERO })
+    }
+
     fn commit(&self, node: usize, height: u64, block: Hash) {
         let mut decided = self.decided.lock().unwrap();
         let first = *decided.entry(height).or_insert(block);
@@ -79,6 +85,8 @@ pub(crate) struct TestApp {
     pub(crate) lost_rounds: AtomicU64,
     /// How many blocks were built: answering again from the disk builds none.
     pub(crate) built: AtomicU64,
+    /// How many blocks of others were executed to see whether they are correct.
+    pub(crate) executed: AtomicU64,
 }
 
 impl TestApp {
@@ -98,6 +106,7 @@ impl TestApp {
             garbage: AtomicU64::new(0),
             lost_rounds: AtomicU64::new(0),
             built: AtomicU64::new(0),
+            executed: AtomicU64::new(0),
         }
     }
 
@@ -111,6 +120,13 @@ impl TestApp {
 
     pub(crate) fn set_clock(&self, offset_ms: i64) {
         self.clock_offset_ms.store(offset_ms, Ordering::Relaxed);
+    }
+
+    /// As if the chain had been restored from a copy of when it had `height`.
+    pub(crate) fn rewind(&self, height: usize) {
+        let mut disk = self.disk.lock().unwrap();
+        disk.blocks.truncate(height);
+        disk.candidates.clear();
     }
 
     pub(crate) fn blocks(&self) -> Vec<(Block, Certificate)> {
@@ -166,7 +182,7 @@ impl Application for TestApp {
 
     fn propose(&self, round: u32, proposer: &ConsensusPublic) -> Result<Block, Crash> {
         let mut disk = self.disk.lock().unwrap();
-        if let Some((_, found)) = disk.candidates.iter().find(|(own, found)| *own && found.round == round) {
+        if let Some((_, found)) = disk.candidates.iter().find(|(own, _)| *own) {
             return Ok(found.block.clone());
         }
         let built = self.built.fetch_add(1, Ordering::Relaxed);
@@ -197,15 +213,17 @@ impl Application for TestApp {
     fn assess(&self, candidate: &Candidate, origin: Origin) -> Result<bool, Crash> {
         let mut disk = self.disk.lock().unwrap();
         let header = &candidate.block.header;
+        if disk.candidates.iter().any(|(_, found)| found.block.header.id() == header.id()) {
+            return Ok(true);
+        }
+        self.executed.fetch_add(1, Ordering::Relaxed);
         let (parent, height, time) = Self::tip_header(&disk);
         let late = header.time.get() > time;
         let timely = origin == Origin::Decided || header.time.get() <= self.clock() + MAX_AHEAD_MS;
         if header.parent != parent || header.height.get() != height + 1 || !late || !timely {
             return Ok(false);
         }
-        if !disk.candidates.iter().any(|(_, found)| found == candidate) {
-            disk.candidates.push((false, candidate.clone()));
-        }
+        disk.candidates.push((false, candidate.clone()));
         disk.crash(Fault::AfterAssess)?;
         Ok(true)
     }

@@ -7,6 +7,7 @@ use acumen_protocol::Equivocation;
 
 use super::faults::simulate;
 use super::{Cluster, Vice, equal, key};
+use crate::types::{At, Members};
 
 const HONEST: [usize; 3] = [0, 1, 2];
 const LIAR: usize = 3;
@@ -84,6 +85,35 @@ fn a_proposer_from_the_far_future_cannot_use_up_all_time() {
         let blocks = cluster.app(0).blocks();
         assert!(blocks.iter().all(|(block, _)| block.header.time.get() < u64::MAX / 4));
         assert!(HONEST.iter().all(|index| cluster.app(*index).refused.load(Ordering::Relaxed) > 0));
+        cluster.stop_all().await;
+    });
+}
+
+#[test]
+fn who_forges_the_blocks_of_others_stops_nobody() {
+    simulate(async {
+        let mut cluster = with_liar(Vice::Forges(key(LIAR))).await;
+        // It signs for its own turns, too, and so uses up its own places; nobody else loses a round.
+        let set = Members::from(&equal(4));
+        for (block, certificate) in cluster.app(0).blocks() {
+            let height = block.header.height;
+            if set.proposer(At::from(height), 0).key() != key(LIAR).public() {
+                assert_eq!(certificate.round, 0, "a round was lost at height {height}");
+            }
+        }
+        cluster.stop_all().await;
+    });
+}
+
+#[test]
+fn a_block_that_is_sent_again_and_again_is_executed_once() {
+    simulate(async {
+        let mut cluster = with_liar(Vice::Repeats).await;
+        for index in HONEST {
+            let (height, executed) =
+                (cluster.app(index).height(), cluster.app(index).executed.load(Ordering::Relaxed));
+            assert!(executed <= 2 * height, "node {index} executed {executed} blocks for {height} heights");
+        }
         cluster.stop_all().await;
     });
 }

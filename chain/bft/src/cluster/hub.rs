@@ -6,47 +6,48 @@ use std::time::Duration;
 
 use acumen_protocol::{Hash, VoteKind};
 use arc_malachitebft_app_channel::NetworkMsg;
-use arc_malachitebft_app_channel::app::consensus::LivenessMsg;
-use arc_malachitebft_app_channel::app::engine::network::{Msg, NetworkEvent, NetworkRef, Status, Subscriber};
+use arc_malachitebft_app_channel::app::engine::network::{NetworkEvent, NetworkRef, Subscriber};
 use arc_malachitebft_app_channel::app::net::Multiaddr;
-use arc_malachitebft_app_channel::app::types::{Keypair, PeerId, SignedConsensusMsg};
-use arc_malachitebft_sync::{InboundRequestId, OutboundRequestId};
-use async_trait::async_trait;
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use arc_malachitebft_app_channel::app::types::{Keypair, PeerId};
+use arc_malachitebft_sync::OutboundRequestId;
+use ractor::Actor;
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::mpsc;
 
 use super::History;
+use super::port::Port;
 use super::vice::Vice;
 use crate::types::{Cast, Chain};
 
-type Event = NetworkEvent<Chain>;
+pub(super) type Event = NetworkEvent<Chain>;
 type Ear = Box<dyn Subscriber<Event>>;
 
-struct Slot {
-    peer: PeerId,
+pub(super) struct Slot {
+    pub(super) peer: PeerId,
     /// Counts starts: what is on its way to an earlier run is lost.
-    run: u64,
-    up: bool,
+    pub(super) run: u64,
+    pub(super) up: bool,
     ears: Vec<Ear>,
     vice: Option<Vice>,
     /// Nothing arrives before this moment.
     frozen: Option<tokio::time::Instant>,
 }
 
-struct Inner {
+pub(super) struct Inner {
     rng: ChaCha8Rng,
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
     /// Pairs that do not hear each other.
     cut: BTreeSet<(usize, usize)>,
     loss_per_mille: u32,
     delay_ms: (u64, u64),
     /// Requests on their way: who asked, and under which name.
-    requests: BTreeMap<String, (usize, OutboundRequestId)>,
-    asked: u64,
+    pub(super) requests: BTreeMap<String, (usize, OutboundRequestId)>,
+    pub(super) asked: u64,
     /// What each voter has said in each step of each round.
     said: BTreeMap<(Hash, u64, u32, VoteKind), Option<Hash>>,
+    /// How often each node has voted at a height.
+    voted: BTreeMap<(usize, u64), usize>,
     history: Arc<History>,
 }
 
@@ -70,11 +71,12 @@ impl Hub {
             requests: BTreeMap::new(),
             asked: 0,
             said: BTreeMap::new(),
+            voted: BTreeMap::new(),
             history,
         })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap()
     }
 
@@ -115,6 +117,12 @@ impl Hub {
     /// Makes a node lie from now on.
     pub(crate) fn corrupt(&self, index: usize, vice: Vice) {
         self.lock().slots[index].vice = Some(vice);
+    }
+
+    /// How often a node has voted at these heights so far.
+    pub(crate) fn votes(&self, index: usize, heights: std::ops::RangeInclusive<u64>) -> usize {
+        let inner = self.lock();
+        inner.voted.range((index, *heights.start())..=(index, *heights.end())).map(|(_, count)| *count).sum()
     }
 
     /// A network actor for a node that starts.
@@ -159,7 +167,7 @@ impl Hub {
     }
 
     /// To everybody who can be heard.
-    fn broadcast(&self, from: usize, event: &Event) {
+    pub(super) fn broadcast(&self, from: usize, event: &Event) {
         let count = self.lock().slots.len();
         for to in 0..count {
             if to != from {
@@ -175,7 +183,7 @@ impl Hub {
     }
 
     /// On its way, if the link is there; requests and answers are not lost on it, only slow.
-    fn send(&self, from: usize, to: usize, event: Event, may_be_lost: bool) {
+    pub(super) fn send(&self, from: usize, to: usize, event: Event, may_be_lost: bool) {
         let (arrival, run) = {
             let mut inner = self.lock();
             let (first, last) = inner.delay_ms;
@@ -201,12 +209,13 @@ impl Hub {
     }
 
     /// No honest voter says two things in one step, whatever happens to it in between.
-    fn overhear(&self, from: usize, cast: &Cast) {
+    pub(super) fn overhear(&self, from: usize, cast: &Cast) {
         let mut inner = self.lock();
         if inner.slots[from].vice.is_some() {
             return;
         }
         let vote = cast.vote();
+        *inner.voted.entry((from, vote.height.get())).or_default() += 1;
         let step = (Hash(vote.voter.0), vote.height.get(), vote.round, vote.kind);
         let first = *inner.said.entry(step).or_insert(vote.block);
         assert_eq!(first, vote.block, "node {from} contradicts itself: {vote:?}");
@@ -214,7 +223,7 @@ impl Hub {
         assert!(vote.height.get() <= highest + 1, "nobody votes on what cannot be known yet");
     }
 
-    fn subscribe(&self, index: usize, run: u64, ear: Ear) {
+    pub(super) fn subscribe(&self, index: usize, run: u64, ear: Ear) {
         let mut inner = self.lock();
         if inner.slots[index].run != run || !inner.slots[index].up {
             return;
@@ -229,113 +238,5 @@ impl Hub {
         inner.slots[index].ears.push(ear);
         drop(inner);
         self.tell_others(index, &NetworkEvent::PeerConnected(peer));
-    }
-}
-
-/// One node's door to the network.
-struct Port {
-    hub: Hub,
-    index: usize,
-    run: u64,
-}
-
-impl Port {
-    fn index_of(&self, peer: &PeerId) -> Option<usize> {
-        self.hub.lock().slots.iter().position(|slot| slot.peer == *peer)
-    }
-
-    fn peer(&self) -> PeerId {
-        self.hub.lock().slots[self.index].peer
-    }
-
-    fn ask(
-        &self,
-        peer: &PeerId,
-        request: arc_malachitebft_sync::Request<Chain>,
-    ) -> Option<OutboundRequestId> {
-        let to = self.index_of(peer)?;
-        let name = {
-            let mut inner = self.hub.lock();
-            inner.asked += 1;
-            let name = inner.asked.to_string();
-            inner.requests.insert(name.clone(), (self.index, OutboundRequestId::new(&name)));
-            name
-        };
-        let event = NetworkEvent::SyncRequest(InboundRequestId::new(&name), self.peer(), request);
-        self.hub.send(self.index, to, event, false);
-        Some(OutboundRequestId::new(name))
-    }
-
-    fn reply(&self, id: &InboundRequestId, response: arc_malachitebft_sync::Response<Chain>) {
-        let asked = self.hub.lock().requests.remove(&id.to_string());
-        if let Some((to, name)) = asked {
-            let event = NetworkEvent::SyncResponse(name, self.peer(), Some(response));
-            self.hub.send(self.index, to, event, false);
-        }
-    }
-}
-
-#[async_trait]
-impl Actor for Port {
-    type Msg = Msg<Chain>;
-    type State = ();
-    type Arguments = ();
-
-    async fn pre_start(&self, _: ActorRef<Self::Msg>, (): ()) -> Result<(), ActorProcessingErr> {
-        Ok(())
-    }
-
-    async fn handle(
-        &self,
-        _: ActorRef<Self::Msg>,
-        message: Self::Msg,
-        (): &mut (),
-    ) -> Result<(), ActorProcessingErr> {
-        let alive = {
-            let inner = self.hub.lock();
-            inner.slots[self.index].up && inner.slots[self.index].run == self.run
-        };
-        if !alive {
-            return Ok(());
-        }
-        let (hub, peer) = (&self.hub, self.peer());
-        match message {
-            Msg::Subscribe(ear) => hub.subscribe(self.index, self.run, ear),
-            Msg::PublishConsensusMsg(SignedConsensusMsg::Vote(vote)) => {
-                hub.overhear(self.index, &vote.message);
-                hub.broadcast(self.index, &NetworkEvent::Vote(peer, vote));
-            }
-            Msg::PublishConsensusMsg(SignedConsensusMsg::Proposal(proposal)) => {
-                hub.broadcast(self.index, &NetworkEvent::Proposal(peer, proposal));
-            }
-            Msg::PublishLivenessMsg(message) => hub.broadcast(
-                self.index,
-                &match message {
-                    LivenessMsg::Vote(vote) => NetworkEvent::Vote(peer, vote),
-                    LivenessMsg::PolkaCertificate(polka) => NetworkEvent::PolkaCertificate(peer, polka),
-                    LivenessMsg::SkipRoundCertificate(skip) => NetworkEvent::RoundCertificate(peer, skip),
-                },
-            ),
-            Msg::PublishProposalPart(part) => {
-                hub.broadcast(self.index, &NetworkEvent::ProposalPart(peer, Some(peer), part));
-            }
-            Msg::BroadcastStatus(Status { tip_height, history_min_height }) => {
-                hub.broadcast(
-                    self.index,
-                    &NetworkEvent::Status(peer, Status::new(tip_height, history_min_height)),
-                );
-            }
-            Msg::OutgoingRequest(to, request, reply) => {
-                if let Some(id) = self.ask(&to, request) {
-                    let _ = reply.send(id);
-                }
-            }
-            Msg::OutgoingResponse(id, response) => self.reply(&id, response),
-            Msg::DumpState(reply) => {
-                let _ = reply.send(None);
-            }
-            _ => {}
-        }
-        Ok(())
     }
 }

@@ -8,6 +8,7 @@
 
 mod app;
 mod hub;
+mod port;
 mod vice;
 
 use std::sync::{Arc, Mutex};
@@ -21,8 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Patience};
 use crate::error::Error;
+use crate::faithful;
 use crate::log::Log;
-use crate::run::{Link, over};
+use crate::run::Link;
 pub(crate) use app::{Crash, Fault, History, TestApp};
 pub(crate) use hub::Hub;
 pub(crate) use vice::Vice;
@@ -43,6 +45,9 @@ pub(crate) fn weighted(powers: &[u64]) -> ValidatorSet {
     let voters = voters.map(|(index, power)| ConsensusValidator { key: key(index).public(), power: *power });
     ValidatorSet::new(voters.collect()).unwrap()
 }
+
+/// Name of a node's log of votes.
+const LOG: &str = "votes.wal";
 
 type Ended = Result<(), Error<Crash>>;
 
@@ -103,7 +108,7 @@ impl Cluster {
     pub(crate) async fn start(&mut self, index: usize) {
         let (network, sender) = self.hub.attach(index).await;
         let node = &mut self.nodes[index];
-        let log = Arc::new(Mutex::new(Log::open(&node.dir.path().join("votes.wal")).unwrap()));
+        let log = Arc::new(Mutex::new(Log::open(&node.dir.path().join(LOG)).unwrap()));
         let config = Config {
             dir: node.dir.path().to_owned(),
             key: node.votes.then(|| key(index)),
@@ -112,8 +117,19 @@ impl Cluster {
             patience: Patience::default(),
         };
         let (stop, app) = (CancellationToken::new(), node.app.clone());
-        let link = Link::Custom(network, sender);
-        let task = tokio::spawn(over(config, app, link, log.clone(), stop.clone(), None));
+        // A node that follows before it votes is attached anew in between.
+        let (hub, first) = (self.hub.clone(), Mutex::new(Some((network, sender))));
+        let link = move || {
+            let (hub, first) = (hub.clone(), first.lock().unwrap().take());
+            async move {
+                let (network, sender) = match first {
+                    Some(attached) => attached,
+                    None => hub.attach(index).await,
+                };
+                Link::Custom(network, sender)
+            }
+        };
+        let task = tokio::spawn(faithful::run(config, app, log.clone(), link, stop.clone()));
         (node.log, node.running) = (Some(log), Some((stop, task)));
     }
 
@@ -126,6 +142,11 @@ impl Cluster {
         }
         stop.cancel();
         Some(task.await.unwrap())
+    }
+
+    /// The log of votes of a node that is not running.
+    pub(crate) fn log(&self, index: usize) -> std::path::PathBuf {
+        self.nodes[index].dir.path().join(LOG)
     }
 
     /// Nodes that ended by themselves, by a crash within a step.
@@ -170,3 +191,4 @@ fn scratch() -> std::path::PathBuf {
 
 mod byzantine;
 mod faults;
+mod forgetful;

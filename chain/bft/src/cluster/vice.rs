@@ -1,15 +1,17 @@
 //! What a lying validator does to its own messages on their way out. Its engine is honest; its mouth is not.
 
 use acumen_protocol::codec::{Encode as _, decode_all};
-use acumen_protocol::{Block, ConsensusKeypair, Hash, TimestampMs};
+use acumen_protocol::{Block, ConsensusKeypair, Hash, Header, Height, TimestampMs};
 use arc_malachitebft_app_channel::app::engine::network::NetworkEvent;
 use arc_malachitebft_app_channel::app::streaming::StreamContent;
 use arc_malachitebft_app_channel::app::types::core::SignedMessage;
-use arc_malachitebft_app_channel::app::types::streaming::StreamMessage;
+use arc_malachitebft_app_channel::app::types::streaming::{StreamId, StreamMessage};
 
-use super::{GENESIS, History};
+use super::{GENESIS, History, equal};
+use crate::application::Candidate;
+use crate::send::Streams;
 use crate::signing::Hand;
-use crate::types::{Announcement, Cast, Chain, Opening, Part};
+use crate::types::{Announcement, At, Cast, Chain, Members, Opening, Part};
 
 /// A way to lie.
 #[derive(Clone, Debug)]
@@ -26,6 +28,10 @@ pub(crate) enum Vice {
     VotesTwice(ConsensusKeypair),
     /// Builds blocks from a time far ahead.
     Hurries(ConsensusKeypair),
+    /// Sends blocks in the name of whoever's turn it is next, two for each of the next rounds and heights.
+    Forges(ConsensusKeypair),
+    /// Sends each of its blocks many times, each time as something new.
+    Repeats,
 }
 
 type Event = NetworkEvent<Chain>;
@@ -65,9 +71,54 @@ impl Vice {
                 let other = SignedMessage::new(Cast::from(vote), vote.sign(&GENESIS, key));
                 vec![event.clone(), NetworkEvent::Vote(*from, other)]
             }
+            (Self::Forges(key), NetworkEvent::Vote(from, signed)) => {
+                let forged = forge(key, &signed.message, history).into_iter();
+                let forged = forged.map(|part| NetworkEvent::ProposalPart(*from, Some(*from), part));
+                [event.clone()].into_iter().chain(forged).collect()
+            }
+            (Self::Repeats, NetworkEvent::ProposalPart(from, by, message)) => (0..REPETITIONS)
+                .map(|n| NetworkEvent::ProposalPart(*from, *by, renamed(message, n)))
+                .collect(),
             _ => vec![event.clone()],
         }
     }
+}
+
+/// How often [`Vice::Repeats`] sends each block.
+pub(crate) const REPETITIONS: u8 = 20;
+
+fn renamed(message: &Message, n: u8) -> Message {
+    let name = [message.stream_id.to_bytes().as_ref(), &[n]].concat();
+    Message::new(StreamId::new(name.into()), message.sequence, message.content.clone())
+}
+
+/// Blocks that the proposers of the rounds after this vote have not built, as streams of whoever has `key`.
+fn forge(key: &ConsensusKeypair, vote: &Cast, history: &History) -> Vec<Message> {
+    let (height, round) = (vote.vote().height.get(), vote.vote().round);
+    let targets = [(height, round + 1), (height + 1, 0), (height + 1, 1), (height + 2, 0)];
+    let set = Members::from(&equal(4));
+    let block = |(height, round): (u64, u32), salt| {
+        let proposer = set.proposer(At(height), round).key();
+        let parent = history.decided(height - 1);
+        // Correct, if its parent is known: whoever believes the name would vote for it.
+        let since = history.built(&parent).map_or(1_000_000, |block| block.header.time.get());
+        let header = Header {
+            height: Height::new(height),
+            parent,
+            time: TimestampMs::new(since + salt),
+            proposer,
+            transactions_root: Hash::ZERO,
+            events_root: Hash::ZERO,
+            state_root: Hash::ZERO,
+            validators_hash: Hash::ZERO,
+            next_validators_hash: Hash::ZERO,
+        };
+        let block = Block { header, transactions: Vec::new() };
+        let name = height * 1_000 + u64::from(round) * 10 + salt;
+        let hand = Hand { genesis: GENESIS, key: key.clone() };
+        Streams::new(name).split(&Candidate { round, pol_round: None, proposer, block }, &hand)
+    };
+    targets.into_iter().flat_map(|target| [1, 2].map(|salt| block(target, salt))).flatten().collect()
 }
 
 type Message = StreamMessage<Part>;

@@ -26,17 +26,19 @@ fn value(height: At, candidate: &Candidate, id: Hash, valid: bool) -> ProposedVa
 }
 
 impl<A: Application> Driver<A> {
-    /// What this node already has for the round that begins: from before a crash, or because it came early.
+    /// What this node already has for the round that begins: from before a crash, or because it came early. With the first
+    /// round of a height that this process sees, everything of the height: a block may be proposed in any of them.
     pub(super) async fn known_values(&mut self, height: At) -> Outcome<Vec<ProposedValue<Chain>>, A> {
         if height != self.next() {
             return Ok(Vec::new());
         }
-        for candidate in self.parts.due(height) {
+        let first = std::mem::replace(&mut self.told, height) != height;
+        for candidate in self.parts.due(height, &self.set) {
             self.assess(candidate, Origin::Proposal).await?;
         }
         let round = self.now.round;
         let kept = self.ask(Application::candidates).await?.into_iter();
-        let kept = kept.filter(|candidate| candidate.round == round);
+        let kept = kept.filter(|candidate| first || candidate.round == round);
         Ok(kept.map(|candidate| value(height, &candidate, candidate.block.header.id(), true)).collect())
     }
 
@@ -55,10 +57,13 @@ impl<A: Application> Driver<A> {
         let number = round.as_u32().unwrap_or(0);
         let block = self.ask(move |app| app.propose(number, &proposer)).await?;
         answer(reply, LocallyProposedValue::new(height, round, BlockId(block.header.id())));
-        self.stream(&Candidate { round: number, pol_round: None, proposer, block }).await
+        let candidate = Candidate { round: number, pol_round: None, proposer, block };
+        let messages = self.hand.as_ref().map(|hand| self.streams.split(&candidate, hand));
+        self.publish(messages.unwrap_or_default()).await
     }
 
-    /// Sends a block once more, for those that do not have it: it is proposed again, or some are locked on it.
+    /// Sends a block once more, for those that do not have it: this node proposes it again, or is locked on what another
+    /// has proposed and, if it still has it, sends that one's signature along.
     pub(super) async fn restream(
         &mut self,
         height: At,
@@ -76,14 +81,21 @@ impl<A: Application> Driver<A> {
             return Ok(());
         };
         let (round, pol_round) = (round.as_u32().unwrap_or(0), pol_round.as_u32());
-        self.stream(&Candidate { round, pol_round, proposer: proposer.0, block: found.block }).await
+        let signed = self.parts.opening((height.0, round, proposer.0), &id.0);
+        let messages = match (&self.hand, signed) {
+            (Some(hand), _) if hand.key.public() == proposer.0 => {
+                let candidate = Candidate { round, pol_round, proposer: proposer.0, block: found.block };
+                self.streams.split(&candidate, hand)
+            }
+            (Some(_), Some(opening)) => self.streams.carry(opening, &found.block),
+            _ => Vec::new(),
+        };
+        self.publish(messages).await
     }
 
-    async fn stream(&mut self, candidate: &Candidate) -> Outcome<(), A> {
-        let (Some(publish), Some(hand)) = (&self.publish, &self.hand) else {
-            return Ok(());
-        };
-        for message in self.streams.split(candidate, hand) {
+    async fn publish(&self, messages: Vec<StreamMessage<Part>>) -> Outcome<(), A> {
+        let Some(publish) = &self.publish else { return Ok(()) };
+        for message in messages {
             let sent = publish.send(NetworkMsg::PublishProposalPart(message)).await;
             sent.map_err(|_| Error::Ended { reason: "its network has ended".to_owned() })?;
         }
@@ -106,8 +118,8 @@ impl<A: Application> Driver<A> {
             Gathered::Block(height, candidate) if At(height) == self.next() => {
                 self.assess(*candidate, Origin::Proposal).await.map(Some)
             }
-            Gathered::Block(height, candidate) => {
-                self.parts.wait(height, *candidate);
+            Gathered::Block(_, candidate) => {
+                self.parts.wait(*candidate, &self.set);
                 Ok(None)
             }
         }

@@ -39,6 +39,16 @@ fn a_torn_tail_is_cut_off_wherever_it_tore() {
         std::fs::write(&path, &whole[..length]).unwrap();
         let mut log = Log::open(&path).unwrap();
         assert!(!log.damaged(), "{length} of {}", whole.len());
+        let short = length < usize::try_from(HEADER).unwrap();
+        assert_eq!(log.blank(), short, "{length}");
+        if short {
+            // Whether that is a loss, only the chain beside it can say, and also at the next start.
+            assert!(log.append(b"next").is_err());
+            drop(log);
+            log = Log::open(&path).unwrap();
+            assert!(log.blank());
+            log.start(7).unwrap();
+        }
         let kept = log.records().len();
         assert!(kept < 3 && log.records().iter().zip([b"one".as_slice(), b""]).all(|(a, b)| a == b));
         // What is appended afterwards follows what was kept.
@@ -64,6 +74,43 @@ fn every_flipped_bit_is_noticed() {
         // Nothing is repaired behind the node's back: the next look finds the same.
         assert!(Log::open(&path).unwrap().damaged());
     }
+}
+
+#[test]
+fn a_height_is_known_as_long_as_it_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bytes = std::fs::read(written(dir.path())).unwrap();
+    let path = dir.path().join("flipped");
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    assert_eq!(Log::open(&path).unwrap().height(), 7);
+    // Without any record, too, a height that is not the one that was written is not believed.
+    bytes.truncate(usize::try_from(HEADER).unwrap());
+    bytes[12] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    let log = Log::open(&path).unwrap();
+    assert_eq!((log.damaged(), log.height()), (true, 0));
+}
+
+#[test]
+fn a_log_of_the_version_before_is_read_and_begun_anew_in_this_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = std::fs::read(written(dir.path())).unwrap();
+    let path = dir.path().join("before");
+    std::fs::write(&path, [&UNCHECKED, &bytes[8..16], &bytes[24..]].concat()).unwrap();
+    let mut log = Log::open(&path).unwrap();
+    assert_eq!((log.height(), log.records().len(), log.damaged(), log.blank()), (7, 3, false, false));
+    log.append(b"four").unwrap();
+    drop(log);
+    let mut log = Log::open(&path).unwrap();
+    assert_eq!(log.records().len(), 4);
+    log.start(8).unwrap();
+    log.append(b"five").unwrap();
+    drop(log);
+    let log = Log::open(&path).unwrap();
+    assert_eq!((log.height(), log.records().len(), log.damaged()), (8, 1, false));
+    drop(log);
+    assert_eq!(std::fs::read(&path).unwrap()[..8], MAGIC);
 }
 
 #[test]

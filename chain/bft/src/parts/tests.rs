@@ -5,6 +5,7 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
+use super::shelf::{BYTES_PER_PUBLISHER, STREAMS_PER_PUBLISHER};
 use super::*;
 use crate::fuzz::{GENESIS, candidate, hand, hand_of, members as set};
 use crate::send::Streams;
@@ -60,10 +61,9 @@ fn a_large_block_travels_in_pieces() {
         proposer: candidate(5, 0, 1).proposer,
         block: Hash::ZERO,
         size: u32::try_from(bytes.len()).unwrap(),
-        sender: candidate(5, 0, 1).proposer,
     };
     let mut parts = parts();
-    let opening = Part::Opening(hand_of(&about.sender).open(about));
+    let opening = Part::Opening(hand_of(&about.proposer).open(about));
     let name = arc_malachitebft_app_channel::app::types::streaming::StreamId::new(vec![1].into());
     let data = std::iter::once(opening).chain(bytes.chunks(PIECE).map(|piece| Part::Piece(piece.to_vec())));
     let contents: Vec<_> = data.map(StreamContent::Data).chain([StreamContent::Fin]).collect();
@@ -88,7 +88,7 @@ fn a_stranger_opens_nothing() {
 
 #[test]
 fn a_stream_must_carry_what_it_says() {
-    let (announced, other) = (candidate(5, 0, 1), candidate(5, 0, 2));
+    let (announced, other) = (candidate(5, 1, 1), candidate(5, 1, 2));
     let mut mixed = messages(&announced);
     mixed[1].content = messages(&other)[1].content.clone();
     assert!(garbage(&feed(&mut parts(), mixed, now(4))));
@@ -101,6 +101,9 @@ fn a_stream_must_carry_what_it_says() {
     let again = Candidate { pol_round: Some(0), ..foreign };
     let sent = Streams::new(1).split(&again, &hand_of(&proposer));
     assert!(matches!(feed(&mut parts(), sent, now(4)).as_slice(), [Gathered::Block(5, _)]));
+    let early = Candidate { pol_round: Some(1), ..again };
+    let sent = Streams::new(1).split(&early, &hand_of(&proposer));
+    assert!(garbage(&feed(&mut parts(), sent[..1].to_vec(), now(4))), "because of a round that has not been");
 }
 
 #[test]
@@ -114,8 +117,85 @@ fn a_proposer_has_two_blocks_for_a_round_at_most() {
         assert!(matches!(feed(&mut parts, sent(salt), now(4)).as_slice(), [Gathered::Block(..)]));
     }
     assert!(garbage(&feed(&mut parts, sent(3), now(4))));
-    // The first ones may come again.
-    assert!(matches!(feed(&mut parts, sent(1), now(4)).as_slice(), [Gathered::Block(..)]));
+    // The first ones may come again, under whichever name, and are nothing new.
+    let again = candidate(5, 0, 1);
+    let sent = Streams::new(77).split(&again, &hand_of(&again.proposer));
+    assert!(feed(&mut parts, sent, now(4)).is_empty());
+    assert_eq!(parts.held(), (0, 0));
+}
+
+#[test]
+fn of_two_streams_of_one_block_the_first_to_end_is_it() {
+    let mut parts = parts();
+    let candidate = candidate(5, 0, 1);
+    let mut streams = Streams::new(1);
+    let [mut a, mut b] = [(); 2].map(|()| streams.split(&candidate, &hand_of(&candidate.proposer)));
+    let (last_a, last_b) = (a.pop().unwrap(), b.pop().unwrap());
+    assert!(feed(&mut parts, a, now(4)).is_empty() && feed(&mut parts, b, now(4)).is_empty());
+    assert!(matches!(feed(&mut parts, vec![last_b], now(4)).as_slice(), [Gathered::Block(5, _)]));
+    assert!(feed(&mut parts, vec![last_a], now(4)).is_empty());
+    assert_eq!(parts.held(), (0, 0));
+}
+
+/// Another's turn, taken: the block says that its proposer has built it, the signature is `thief`'s.
+fn stolen(height: u64, round: u32, thief: u8, time: u64) -> Vec<Message> {
+    Streams::new(time).split(&candidate(height, round, time), &hand(thief))
+}
+
+/// A block that `thief` proposes itself, whoever's turn it is.
+fn usurped(height: u64, round: u32, thief: u8, time: u64) -> Candidate {
+    let mut candidate = candidate(height, round, time);
+    candidate.proposer = hand(thief).key.public();
+    candidate.block.header.proposer = candidate.proposer;
+    candidate
+}
+
+#[test]
+fn whose_turn_it_is_not_uses_up_nobody_elses_places() {
+    let (mut parts, mut time) = (parts(), 0);
+    for (height, round) in (5..=21).flat_map(|height| (0..=8).map(move |round| (height, round))) {
+        let rightful = set().proposer(At(height), round).key();
+        for thief in (1..=4).filter(|thief| hand(*thief).key.public() != rightful) {
+            for _ in 0..2 {
+                time += 1;
+                assert!(garbage(&feed(&mut parts, stolen(height, round, thief, time), now(4))));
+                let own = usurped(height, round, thief, time);
+                for gathered in feed(&mut parts, messages(&own), now(4)) {
+                    match gathered {
+                        Gathered::Block(at, early) if at > 5 => parts.wait(*early, &set()),
+                        other => assert!(height == 5 && matches!(other, Gathered::Garbage(_)), "{other:?}"),
+                    }
+                }
+            }
+        }
+    }
+    // The blocks of those whose turn it is come through, those of the next height and those that wait.
+    for (height, round) in [(5, 0), (5, 1), (5, 8)] {
+        let gathered = feed(&mut parts, messages(&candidate(height, round, 0)), now(4));
+        assert!(matches!(gathered.as_slice(), [Gathered::Block(5, _)]), "{height} {round} {gathered:?}");
+    }
+    for round in 0..3 {
+        let gathered = feed(&mut parts, messages(&candidate(6, round, 0)), now(4)).pop();
+        let Some(Gathered::Block(6, early)) = gathered else { panic!("{round} {gathered:?}") };
+        parts.wait(*early, &set());
+    }
+    let due = parts.due(At(6), &set());
+    assert_eq!(due, [0, 1, 2].map(|round| candidate(6, round, 0)));
+}
+
+#[test]
+fn whoever_has_a_block_can_send_it_again_in_its_proposers_name() {
+    let (mut first, mut second) = (parts(), parts());
+    let original = candidate(5, 0, 1);
+    assert!(matches!(feed(&mut first, messages(&original), now(4)).as_slice(), [Gathered::Block(..)]));
+    let id = original.block.header.id();
+    let opening = first.opening((5, 0, original.proposer), &id).unwrap();
+    assert_eq!(first.opening((5, 1, original.proposer), &id), None);
+    let again = Streams::new(9).carry(opening, &original.block);
+    let gathered = feed(&mut second, again.clone(), now(4));
+    let [Gathered::Block(5, found)] = gathered.as_slice() else { panic!("{gathered:?}") };
+    assert_eq!(**found, original);
+    assert!(feed(&mut first, again, now(4)).is_empty(), "nothing new to who has it");
 }
 
 #[test]
@@ -126,10 +206,10 @@ fn other_heights_and_rounds_wait_or_pass() {
     assert!(feed(&mut parts, messages(&candidate(5, 9, 1)), now(4)).is_empty(), "a round too far ahead");
     let gathered = feed(&mut parts, messages(&candidate(7, 0, 1)), now(4));
     let Some(Gathered::Block(7, early)) = gathered.into_iter().next() else { panic!() };
-    parts.wait(7, *early);
-    assert!(parts.due(At(6)).is_empty());
-    assert_eq!(parts.due(At(7)), [candidate(7, 0, 1)]);
-    assert!(parts.due(At(7)).is_empty());
+    parts.wait(*early, &set());
+    assert!(parts.due(At(6), &set()).is_empty());
+    assert_eq!(parts.due(At(7), &set()), [candidate(7, 0, 1)]);
+    assert!(parts.due(At(7), &set()).is_empty());
 }
 
 #[test]
@@ -144,7 +224,7 @@ fn memory_is_bounded_whatever_is_sent() {
                 let _ =
                     parts.take(vec![publisher], Message::new(name(stream), sequence, piece), now(4), &set());
             }
-            let (count, bytes) = parts.weight(&[publisher]);
+            let (count, bytes) = parts.shelf.weight(&[publisher]);
             assert!(count <= STREAMS_PER_PUBLISHER && bytes <= BYTES_PER_PUBLISHER);
         }
     }
@@ -163,8 +243,7 @@ fn being_behind_takes_more_than_a_third_to_say() {
     let (mut parts, set) = (parts(), set());
     assert!(!parts.ahead_of(At(5), &set));
     let open = |parts: &mut Parts, sender: u8, height: u64| {
-        let candidate = candidate(height, 0, 1);
-        let sent = Streams::new(u64::from(sender)).split(&candidate, &hand(sender));
+        let sent = messages(&usurped(height, 0, sender, u64::from(sender)));
         feed(parts, sent[..1].to_vec(), now(4))
     };
     for height in 6..15 {

@@ -184,12 +184,12 @@ impl core::ProposalPart<Chain> for Part {
     }
 }
 
-/// What a stream is about. Signed by the sender, which must be a validator: strangers cannot make anybody gather parts.
+/// What a stream is about. Signed by the proposer, whoever sends the stream: nobody else can make a block for its round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct Opening {
-    /// The stream.
+    /// The block.
     pub(crate) about: About,
-    /// Signature of [`About::sender`].
+    /// Signature of [`About::proposer`].
     pub(crate) signature: ConsensusSignature,
 }
 
@@ -203,5 +203,4 @@ pub(crate) struct About {
     pub(crate) block: Hash,
     /// Length of the block's encoding, in bytes.
     pub(crate) size: u32,
-    pub(crate) sender: ConsensusPublic,
 }

@@ -1,7 +1,7 @@
 //! Catching up: who is how far, and decided blocks with their certificates.
 
-use acumen_protocol::Certificate;
 use acumen_protocol::codec::{DecodeError, decode_all};
+use acumen_protocol::{Certificate, Header};
 use arc_malachitebft_app_channel::app::types::PeerId;
 use arc_malachitebft_app_channel::app::types::codec::{Codec, HasEncodedLen};
 use arc_malachitebft_app_channel::app::types::core::{ExtendedCommitCertificate, VoteExtensions};
@@ -16,8 +16,25 @@ use crate::types::{At, Chain};
 
 codec! {
     "request to catch up": RequestForm => Request<Chain>,
-    "answer to catch up with": ResponseForm => Response<Chain>,
 }
+
+impl Codec<Response<Chain>> for Scale {
+    type Error = DecodeError;
+
+    /// An answer whose blocks are not the ones that its certificates are about is none: what comes further is kept without
+    /// a limit, once the engine has checked the certificate.
+    fn decode(&self, bytes: Bytes) -> Result<Response<Chain>, DecodeError> {
+        let form: ResponseForm = decode_all(ANSWER, &bytes)?;
+        form.blocks.iter().try_for_each(DecidedForm::check)?;
+        Ok(form.back())
+    }
+
+    fn encode(&self, value: &Response<Chain>) -> Result<Bytes, DecodeError> {
+        Ok(ResponseForm::of(value).encode().into())
+    }
+}
+
+const ANSWER: &str = "answer to catch up with";
 
 impl HasEncodedLen<Response<Chain>> for Scale {
     fn encoded_len(&self, value: &Response<Chain>) -> Result<usize, DecodeError> {
@@ -30,6 +47,19 @@ impl HasEncodedLen<Response<Chain>> for Scale {
 struct DecidedForm {
     block: Vec<u8>,
     certificate: Certificate,
+}
+
+impl DecidedForm {
+    fn check(&self) -> Result<(), DecodeError> {
+        let wrong = |reason: String| DecodeError { what: ANSWER, reason };
+        // A block begins with its header, and its id is the header's.
+        let header = Header::decode(&mut self.block.as_slice()).map_err(|error| wrong(error.to_string()))?;
+        let Certificate { height, block, .. } = &self.certificate;
+        if header.id() == *block && header.height == *height {
+            return Ok(());
+        }
+        Err(wrong(format!("the certificate is about block {height}, {block}, the block is {}", header.id())))
+    }
 }
 
 /// The engine's form of a decided block.

@@ -83,10 +83,18 @@ fn parts_and_answers_come_back() {
     }
     round_trip(&Request::<Chain>::ValueRequest(ValueRequest::new(At(3)..=At(9))));
     let signatures = vec![(key(1).public(), vote(Some(7)).signature)];
-    let certificate = Certificate { height: Height::new(5), round: 2, block: Hash([7; 32]), signatures };
-    let value = sync::decided(vec![1, 2, 3], certificate.clone());
+    let block = crate::fuzz::candidate(5, 0, 1).block;
+    let certificate = Certificate { height: Height::new(5), round: 2, block: block.header.id(), signatures };
+    let value = sync::decided(block.encode(), certificate.clone());
     assert_eq!(super::certificate(&value.certificate.trim_vote_extensions()), certificate);
     round_trip(&Response::<Chain>::ValueResponse(ValueResponse::new(At(5), vec![value])));
+    // Another block than the certificate's, and none.
+    for wrong in [crate::fuzz::candidate(5, 0, 2).block.encode(), vec![1, 2, 3], Vec::new()] {
+        let value = sync::decided(wrong, certificate.clone());
+        let answer = Response::<Chain>::ValueResponse(ValueResponse::new(At(5), vec![value]));
+        let bytes = Scale.encode(&answer).unwrap();
+        assert!(Codec::<Response<Chain>>::decode(&Scale, bytes).is_err());
+    }
 }
 
 #[test]
