@@ -71,10 +71,10 @@ impl Said {
     fn about(&mut self, result: Result<(), ChainError>) {
         match &result {
             _ if self.0.as_ref() == Some(&result) => {
-                tracing::debug!(?result, "record published, or not, again")
+                tracing::debug!(?result, "record published, or not, again");
             }
             Ok(()) => {
-                tracing::info!("record published: readers find this miner while the chain's endpoint is old")
+                tracing::info!("record published: readers find this miner while the chain's endpoint is old");
             }
             Err(error) => tracing::warn!(%error, "the record is not published; trying again"),
         }

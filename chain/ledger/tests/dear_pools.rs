@@ -65,7 +65,7 @@ fn l15_whole_shares_are_bought_for_what_they_cost() {
 
 #[test]
 fn an_amount_that_nobody_has_is_refused_whatever_a_share_is_worth() {
-    for shares in [1, 10 * u128::from(ACU) << 64] {
+    for shares in [1, (10 * u128::from(ACU)) << 64] {
         let chain = dear(shares);
         for call in [stake(u64::MAX), unstake(u64::MAX)] {
             let signed = chain.sign(2, call);

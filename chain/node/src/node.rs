@@ -31,8 +31,17 @@ const STORE_CACHE_BYTES: usize = 64 << 20;
 /// File with the seed of the account that reports, in the data directory.
 const REPORTER_KEY: &str = "reporter.key";
 
-/// How long open connections may take to end at shutdown.
+/// How long open connections, and consensus, may take to end at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
+
+const _: () =
+    assert!(DRAIN.as_millis() > acumen_chain_bft::MAX_END.as_millis(), "consensus must not be cut off");
+
+/// Calls of one connection that are answered at the same time; more wait in the connection. Streams of blocks do not count.
+const CALLS_PER_CONNECTION: usize = 64;
+
+/// How long a call may take to be answered, waiting included. A stream of blocks has been answered when it begins.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// A node that has its data and its ports, ready to run.
 #[derive(Debug)]
@@ -199,6 +208,11 @@ async fn serve(service: Service, listener: TcpListener, stop: CancellationToken)
     let server_error = |reason: String| NodeError::Server { address, reason };
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<ChainServer<Service>>().await;
+    // Whoever spreads calls over nodes stops sending before the last ones are answered.
+    let ending = async move {
+        stop.cancelled_owned().await;
+        reporter.set_not_serving::<ChainServer<Service>>().await;
+    };
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(acumen_proto::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -211,11 +225,13 @@ async fn serve(service: Service, listener: TcpListener, stop: CancellationToken)
     tonic::transport::Server::builder()
         .tcp_nodelay(true)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
+        .timeout(ANSWER)
         .add_service(chain)
         .add_service(miners)
         .add_service(health)
         .add_service(reflection)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), ending)
         .await
         .map_err(|error| server_error(error.to_string()))
 }

@@ -70,7 +70,17 @@ impl Service {
         let (shares, known_sets) = (Shares::new(), light::KnownSets::default());
         let own_records = miners::OwnShelf::default();
         let genesis = Arc::new(genesis);
-        Self { executor, genesis, metrics, shutdown, workers: Workers::new(), intake, shares, known_sets, own_records }
+        Self {
+            executor,
+            genesis,
+            metrics,
+            shutdown,
+            workers: Workers::new(),
+            intake,
+            shares,
+            known_sets,
+            own_records,
+        }
     }
 
     /// Runs `work`, which reads the disk or executes, off the async threads.
@@ -91,7 +101,8 @@ impl Chain for Service {
         &self,
         _: Request<wire::GetStatusRequest>,
     ) -> Result<Response<wire::GetStatusResponse>, Status> {
-        let first_block = |executor: &Executor| executor.store().first_block().map_err(|error| failed(&error));
+        let first_block =
+            |executor: &Executor| executor.store().first_block().map_err(|error| failed(&error));
         let first_block = self.blocking(first_block).await?.get();
         let tip = self.executor.store().tip();
         Ok(Response::new(wire::GetStatusResponse {

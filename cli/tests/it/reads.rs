@@ -47,7 +47,8 @@ async fn node(dir: &Path, from: Option<&str>, stop: &CancellationToken) -> Strin
     let voter = ConsensusKeypair::from_seed(&[7; 32]);
     std::fs::write(dir.join("genesis.json"), genesis(&voter).to_json().unwrap()).unwrap();
     std::fs::write(dir.join("key"), hex::encode(voter.to_seed())).unwrap();
-    let role = from.map_or("consensus_key = \"key\"".to_owned(), |url| format!("sync_from = [\"{url}\"]"));
+    let role =
+        from.map_or_else(|| "consensus_key = \"key\"".to_owned(), |url| format!("sync_from = [\"{url}\"]"));
     let text = format!(
         "data_dir = \"node\"\ngenesis = \"genesis.json\"\n{role}\nlisten = \"127.0.0.1:0\"\nblock_time_ms = 20\n\
          report_equivocations = false"

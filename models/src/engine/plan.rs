@@ -32,8 +32,7 @@ pub(crate) fn plan(sequences: &Sequences, spans: Spans) -> Vec<Run> {
         if room == 0 {
             break;
         }
-        let have =
-            sequences.values().map(|other| other.shared(text, other.cached, spans)).max().unwrap_or(0);
+        let have = sequences.values().map(|other| other.shared(text, other.cached, spans)).max().unwrap_or(0);
         let better = |run: &Run| {
             let shared = || sequences[&run.id].shared(text, run.from + run.tokens, spans);
             run.tokens > 1 && shared() >= have.max(text.cached) + SHORTEST_PREFIX

@@ -22,7 +22,7 @@ pub struct Draw {
 }
 
 /// A transaction for the block: as it came, and checked.
-pub type Candidate = (SignedTransaction, VerifiedTransaction);
+pub(crate) type Candidate = (SignedTransaction, VerifiedTransaction);
 
 impl Mempool {
     /// Begins a draw.

@@ -36,9 +36,9 @@ impl Workers {
         work: impl FnOnce() -> Result<T, Status> + Send + 'static,
     ) -> Result<T, Status> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|error| match error {
-            TryAcquireError::NoPermits => {
-                Status::resource_exhausted("too many questions at once: ask again in a moment, or another node")
-            }
+            TryAcquireError::NoPermits => Status::resource_exhausted(
+                "too many questions at once: ask again in a moment, or another node",
+            ),
             TryAcquireError::Closed => Status::unavailable("the node is stopping"),
         })?;
         let turn = Arc::clone(&self.turns).acquire_owned().await;

@@ -48,7 +48,7 @@ pub(super) fn run(args: &GenerateArgs) -> Result<()> {
     if !(args.top_p > 0.0 && args.top_p <= 1.0) {
         return Err(Usage(format!("--top-p {}: a number above 0, at most 1", args.top_p)).into());
     }
-    let loaded = args.input.load(args.chat.then(|| Chat { system: args.system.as_deref() }))?;
+    let loaded = args.input.load(args.chat.then_some(Chat { system: args.system.as_deref() }))?;
     let (ids, finish_reason) = continue_text(args, &loaded)?;
     let stop = usize::from(finish_reason == "stop");
     let text = loaded.tokenizer.as_ref().map(|tokenizer| tokenizer.decode(&ids[..ids.len() - stop], true));

@@ -104,9 +104,7 @@ impl Engine {
             .sequences
             .iter()
             .filter(|(other, _)| **other != id)
-            .filter_map(|(_, other)| {
-                Some((other.shared(text, other.cached.min(most), spans), other.extent?))
-            })
+            .filter_map(|(_, other)| Some((other.shared(text, other.cached.min(most), spans), other.extent?)))
             .max_by_key(|(shared, _)| *shared);
         let Some((shared, source)) = longest else { return Ok(()) };
         let cached = text.cached;

@@ -165,7 +165,7 @@ fn layers_of_gpt2_are_not_rounded_again() {
     // Q4_1 whose step is a quarter and whose values do not use all of its span.
     let quarter = half::f16::from_f32(0.25).to_le_bytes();
     let bytes: Vec<u8> = (0..16u8)
-        .flat_map(|row| [&quarter[..], &[0, 0], &[row % 7 | (3 + row % 5) << 4; 16]].concat())
+        .flat_map(|row| [&quarter[..], &[0, 0], &[(row % 7) | ((3 + row % 5) << 4); 16]].concat())
         .collect();
     let layer = gpt2(3, &bytes);
     assert!(matches!(layer, Linear::Int4(_)));

@@ -67,10 +67,10 @@ impl Records {
     fn check(&mut self, source: Source, record: SignedMinerRecord) -> Result<(), Refused> {
         let hotkey = record.record.hotkey;
         if let Err(error) = self.shelf.wants(&record) {
-            return Err(Refused::Record(source, error));
+            return Err(Refused::Record(source, Box::new(error)));
         }
         let Some(registry) = &self.registry else {
-            return Err(Refused::Record(source, RecordError::Unregistered { hotkey }));
+            return Err(Refused::Record(source, Box::new(RecordError::Unregistered { hotkey })));
         };
         self.checks.begin((self.genesis, registry), source, record).map_err(Refused::Busy)
     }
@@ -97,7 +97,7 @@ impl Records {
 
 /// No check was begun.
 enum Refused {
-    Record(Source, RecordError),
+    Record(Source, Box<RecordError>),
     Busy(Source),
 }
 
@@ -117,7 +117,7 @@ impl Task {
             return answer_with(answer, Ok(()));
         }
         match self.records.check(Source::Miner(answer), record) {
-            Err(Refused::Record(Source::Miner(answer), error)) => answer_with(answer, Err(error.into())),
+            Err(Refused::Record(Source::Miner(answer), error)) => answer_with(answer, Err((*error).into())),
             Err(Refused::Busy(Source::Miner(answer))) => answer_with(answer, Err(FindError::Busy)),
             _ => {}
         }

@@ -8,6 +8,7 @@ use acumen_miner::Miner;
 use acumen_miner::chain::{ChainError, ChainView, Neuron};
 use acumen_miner::config::{AccessConfig, Config, Limits, ModelConfig};
 use acumen_miner_client::{ClientOptions, MinerClient};
+use acumen_protocol::miner_record::MinerRecord;
 use acumen_protocol::{AccountId, Endpoint, Hash, Keypair, Nacu};
 use anyhow::{Context as _, Result, bail};
 use tokio::task::JoinHandle;
@@ -46,6 +47,10 @@ impl ChainView for NoChain {
     }
 
     async fn publish(&self, _: Endpoint) -> Result<(), ChainError> {
+        Ok(())
+    }
+
+    async fn publish_record(&self, _: MinerRecord) -> Result<(), ChainError> {
         Ok(())
     }
 }
