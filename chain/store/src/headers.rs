@@ -12,13 +12,13 @@ use crate::store::Store;
 use crate::tables::HEADERS;
 
 impl Store {
-    /// The signed header at `height`: of a block that is here, or one that changed the validator set below a restored state.
+    /// The signed header at `height`: of a block that is here, or the last one of an epoch below a restored state.
     pub fn header(&self, height: Height) -> Result<Option<SignedHeader>, StoreError> {
         Ok(self.read_headers(height.get()..=height.get(), 1)?.pop())
     }
 
     /// Signed headers from `from` on, in order, at most `limit`. Where blocks are missing below a restored state, those
-    /// headers that changed the validator set stand for them: with them, a light client that trusts genesis can follow
+    /// each epoch's last header stands for them: with those, a light client that trusts genesis can follow
     /// the chain on a node that never had those blocks.
     pub fn headers(&self, from: Height, limit: usize) -> Result<Vec<SignedHeader>, StoreError> {
         self.read_headers(from.get().., limit)

@@ -9,7 +9,7 @@ pub(crate) type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
 pub(crate) type Row<'a> = (redb::AccessGuard<'a, &'static [u8]>, redb::AccessGuard<'a, &'static [u8]>);
 
 /// Height → SCALE of [`acumen_protocol::finality::SignedHeader`]: of every block that is here and, below a restored state, of
-/// those that changed the validator set.
+/// the last one of each epoch.
 pub(crate) const HEADERS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("headers");
 
 /// Height → SCALE of [`crate::blocks::Body`]: what a block has besides its signed header.

@@ -108,7 +108,8 @@ async fn a_model_that_hangs_is_replaced() {
     assert_eq!(refusal(&error).0, Code::Unavailable, "its caller is told: {error}");
     eventually("the fresh one answers", || async { client.open(contexts(&["abc"]), None).await.is_ok() })
         .await;
-    assert!(rig.page().await.contains("result=\"lost\"} 1"));
+    // The replica may answer again before the supervisor has seen why it was away.
+    eventually("it is counted", || async { rig.page().await.contains("result=\"lost\"} 1") }).await;
     assert_eq!(gates.lock().unwrap().len(), 2);
     // The caller need not wait for it to be noticed.
     let holder = client.clone();

@@ -34,7 +34,7 @@ pub(crate) enum Nat {
 pub(crate) fn can_filter(test: &str) -> bool {
     let tried = nft(
         &["nft"],
-        "table ip nat { chain out { type nat hook postrouting priority srcnat; oifname \"x\" masquerade; } }",
+        "table ip nat { chain out { type nat hook postrouting priority srcnat; oifname \"x\" masquerade; }; }",
     );
     if let Err(reason) = &tried {
         println!("skipped {test}: no NAT can be made here: {reason}");
@@ -101,7 +101,7 @@ impl Lab {
             Nat::AnyPort => "fully-random",
         };
         let rules = format!(
-            "table ip nat {{ chain out {{ type nat hook postrouting priority srcnat; oifname \"wan\" masquerade {ports}; }} }}
+            "table ip nat {{ chain out {{ type nat hook postrouting priority srcnat; oifname \"wan\" masquerade {ports}; }}; }}
              table ip filter {{
                  chain through {{
                      type filter hook forward priority filter; policy drop;

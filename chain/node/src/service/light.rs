@@ -30,7 +30,7 @@ pub(super) fn headers(
     let tip = executor.store().tip().height.get();
     let below = Height::new(from) < executor.store().first_block().map_err(|error| failed(&error))?;
     if below && from > 0 {
-        // This node began with a state: of the heights before it has those that changed the set, which is enough to follow.
+        // This node began with a state: of the heights before it has the last one of each epoch, which is enough to follow.
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let headers = executor.store().headers(Height::new(from), limit).map_err(|error| failed(&error))?;
         return Ok(wire::GetHeadersResponse { headers: headers.into_iter().map(Into::into).collect() });
@@ -87,7 +87,7 @@ pub(super) fn validators(
     }
     let mut at = height;
     loop {
-        // Below a restored state, only headers that changed the set are here: none means that it did not change.
+        // Below a restored state, only the last header of each epoch is here, and there alone the set changes.
         let found = executor.store().header(Height::new(at)).map_err(|error| failed(&error))?;
         let named = found.as_ref().map(|signed| signed.header.next_validators_hash);
         if let Some(validators_scale) = named.and_then(|hash| known.get(&hash)) {

@@ -188,7 +188,7 @@ impl Restore {
         encoded().map_err(|error| StoreError::corrupt(&self.path, error))
     }
 
-    /// Puts the state in place, with its block, genesis, and the headers at which the validator set changed in between.
+    /// Puts the state in place, with its block, genesis, and the last header of each epoch in between.
     /// Nothing may be missing. After this, [`Store::open`] finds the chain at the target's height.
     pub fn finish(self, genesis: &Genesis, changes: &[SignedHeader]) -> Result<(), StoreError> {
         if let Some((prefix, _)) = self.missing(1)?.first() {
