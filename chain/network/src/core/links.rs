@@ -29,9 +29,14 @@ pub struct Links {
 }
 
 impl Links {
-    /// A connection stands.
-    pub fn opened(&mut self, peer: PeerId, connection: ConnectionId, link: Link) {
-        self.peers.entry(peer).or_default().insert(connection, link);
+    /// A connection stands. A direct one that stands beside a relayed one may have been opened by both ends at once, through
+    /// their routers: that this node has dialled it does not show that others could.
+    pub fn opened(&mut self, peer: PeerId, connection: ConnectionId, mut link: Link) {
+        let links = self.peers.entry(peer).or_default();
+        if !link.relayed && links.values().any(|other| other.relayed) {
+            link.dialled = None;
+        }
+        links.insert(connection, link);
     }
 
     /// One has ended.
@@ -49,7 +54,7 @@ impl Links {
         self.peers.get(peer).is_some_and(|links| links.values().all(|link| link.relayed))
     }
 
-    /// The address at which this node has reached `peer` directly.
+    /// The address at which this node has reached `peer` directly, without the help of a relay.
     #[must_use]
     pub fn dialled(&self, peer: &PeerId) -> Option<&Multiaddr> {
         let mut direct = self.peers.get(peer)?.values().filter(|link| !link.relayed);
@@ -103,7 +108,7 @@ mod tests {
         links.opened(peer, id(1), link(true, true, 0));
         assert!(links.is_relayed(&peer) && links.dialled(&peer).is_none());
         links.opened(peer, id(2), link(false, true, 10_000));
-        assert!(!links.is_relayed(&peer) && links.dialled(&peer).is_some());
+        assert!(!links.is_relayed(&peer) && links.dialled(&peer).is_none(), "both ends opened it");
         assert!(links.superfluous(&own, 10_000 + SETTLED_MS - 1).is_empty());
         assert_eq!(links.superfluous(&own, 10_000 + SETTLED_MS), [id(1)]);
         // The direct one ends first: the other is all there is.
