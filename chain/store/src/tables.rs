@@ -12,7 +12,7 @@ pub(crate) type Row<'a> = (redb::AccessGuard<'a, &'static [u8]>, redb::AccessGua
 /// the last one of each epoch.
 pub(crate) const HEADERS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("headers");
 
-/// Height → SCALE of [`crate::blocks::Body`]: what a block has besides its signed header.
+/// Height → SCALE of what a block has besides its signed header: transactions, events, audit.
 pub(crate) const BLOCKS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("blocks");
 
 /// Transaction id → height.
