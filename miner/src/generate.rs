@@ -4,7 +4,7 @@
 //! the rest and gives up when the client has gone or does not read; whatever it holds is given back with it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use acumen_models::sampling::Sampler;
 use acumen_proto::inference::{Finish, Generate, Prompt};
@@ -169,28 +169,17 @@ impl Generation {
 
     async fn send_all(&mut self, first: wire::GenerateResponse, outgoing: &Outgoing) -> Result<(), Refusal> {
         let shared = Arc::clone(self.guard.shared());
-        let patience = Duration::from_millis(shared.limits.idle_timeout_ms);
         let mut answer = first;
         loop {
             let (token, last) = (answer.token, answer.usage.is_some());
-            let slot = self.guard.slot();
-            slot.set_idle(true);
-            let sent = tokio::select! {
-                // What has been computed is handed on even if the stream has to leave.
-                biased;
-                sent = outgoing.send_timeout(Ok(answer), patience) => sent,
-                () = shared.kill.cancelled() => return Err(Refusal::Draining),
-                refusal = slot.has_to_leave() => return Err(refusal),
-            };
-            match sent {
-                Ok(()) if last => return Ok(()),
-                Ok(()) => {}
-                Err(mpsc::error::SendTimeoutError::Timeout(_)) => return Err(Refusal::Unread(patience)),
-                Err(mpsc::error::SendTimeoutError::Closed(_)) => {
-                    self.guard.end("abort");
-                    return Ok(());
-                }
+            if !self.guard.hand_on(answer, outgoing).await? {
+                self.guard.end("abort");
+                return Ok(());
             }
+            if last {
+                return Ok(());
+            }
+            let slot = self.guard.slot();
             if let Some(refusal) = slot.must_leave() {
                 return Err(refusal);
             }

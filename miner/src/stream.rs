@@ -65,30 +65,11 @@ impl Running {
     async fn answer_all(&mut self, first: wire::PredictResponse, outgoing: &Outgoing) -> Result<(), Refusal> {
         let mut next = Some(first);
         while let Some(answer) = next {
-            self.hand_on(answer, outgoing).await?;
+            // That the client has gone away, the next wait finds too.
+            self.guard.hand_on(answer, outgoing).await?;
             next = self.step(outgoing).await?;
         }
         Ok(())
-    }
-
-    /// Hands an answer to the transport; one that is not taken in time ends the stream.
-    async fn hand_on(&self, answer: wire::PredictResponse, outgoing: &Outgoing) -> Result<(), Refusal> {
-        let shared = self.guard.shared();
-        let patience = Duration::from_millis(shared.limits.idle_timeout_ms);
-        let slot = self.guard.slot();
-        slot.set_idle(true);
-        let sent = tokio::select! {
-            // What has been computed is handed on even if the stream has to leave.
-            biased;
-            sent = outgoing.send_timeout(Ok(answer), patience) => sent,
-            () = shared.kill.cancelled() => return Err(Refusal::Draining),
-            refusal = slot.has_to_leave() => return Err(refusal),
-        };
-        match sent {
-            Err(mpsc::error::SendTimeoutError::Timeout(_)) => Err(Refusal::Unread(patience)),
-            // The client has gone away, which the next wait finds too.
-            Ok(()) | Err(mpsc::error::SendTimeoutError::Closed(_)) => Ok(()),
-        }
     }
 
     /// The answer to the next step; `None` at the client's end of the stream.
