@@ -43,6 +43,10 @@ pub struct Config {
     pub drain_timeout_ms: u64,
     /// Most requests answered at once; more are refused with 503.
     pub max_concurrent_requests: usize,
+    /// Connections at once, with streams of answers and idle ones; more are closed.
+    pub max_connections: usize,
+    /// Those of them from one address; behind a proxy all come from one.
+    pub max_connections_per_address: usize,
     /// Largest body of a request.
     pub max_body_bytes: usize,
     /// Most bytes of all prompts of a request.
@@ -79,6 +83,8 @@ impl Default for Config {
             refresh_interval_ms: 3_000,
             drain_timeout_ms: 10_000,
             max_concurrent_requests: 64,
+            max_connections: 512,
+            max_connections_per_address: 256,
             max_body_bytes: 1 << 20,
             max_prompt_bytes: 32 << 10,
             max_tokens: 2_048,
@@ -121,6 +127,8 @@ impl Config {
         let sizes = [
             ("miners", self.miners),
             ("max_concurrent_requests", self.max_concurrent_requests),
+            ("max_connections", self.max_connections),
+            ("max_connections_per_address", self.max_connections_per_address),
             ("max_body_bytes", self.max_body_bytes),
             ("max_prompt_bytes", self.max_prompt_bytes),
             ("max_tokens", self.max_tokens),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use acumen_chain_client::RecordFinder;
 use acumen_protocol::Keypair;
-use axum::serve::ListenerExt as _;
+use acumen_serving::connections::{Incoming, Limits};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,9 @@ use crate::{Config, Error};
 
 /// After the drain's time is over, answers in flight get this long to tell their clients.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long a connection may stay open between two requests, besides the time that an answer may take.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// Runs a gateway over the chain and the validators that `config` names, until `shutdown`. The chain need not be there
 /// yet: `/ready` says when miners are known.
@@ -60,13 +63,10 @@ pub async fn run_with(
     let interval = Duration::from_millis(config.refresh_interval_ms);
     let refreshing = tokio::spawn(refresh(directory, interval, roster, metrics, shutdown.clone()));
 
-    let listener = listener.tap_io(|stream| {
-        // Tokens are small packets that must not wait for each other.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY");
-        }
+    let incoming = Incoming::new(listener, limits(&config), |address| {
+        tracing::debug!(%address, "no place for a connection: see `max_connections` and `max_connections_per_address`");
     });
-    let server = axum::serve(listener, http::router(Arc::new(app)))
+    let server = axum::serve(incoming, http::router(Arc::new(app)))
         .with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let mut server = tokio::spawn(server.into_future());
     let drained = async {
@@ -86,4 +86,11 @@ pub async fn run_with(
     };
     refreshing.abort();
     served.map_err(std::io::Error::other).and_then(std::convert::identity).map_err(Error::Serve)
+}
+
+/// A client that waits for an answer says nothing meanwhile.
+const fn limits(config: &Config) -> Limits {
+    let (total, per_address) = (config.max_connections, config.max_connections_per_address);
+    let silence = Duration::from_millis(config.request_timeout_ms).saturating_add(IDLE);
+    Limits { total, per_address, silence }
 }

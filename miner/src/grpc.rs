@@ -7,19 +7,23 @@ use std::time::Duration;
 use acumen_proto::inference::MAX_MESSAGE_BYTES;
 use acumen_proto::inference_v1::inference_server::InferenceServer;
 use acumen_proto::{DETOKENIZE_PATH, EMBED_PATH, GENERATE_PATH, PREDICT_PATH, TOKENIZE_PATH};
+use acumen_serving::connections::Limits as Connections;
 use acumen_serving::reflection;
 use tokio::net::TcpListener;
 use tonic::server::NamedService;
 use tonic::transport::ServerTlsConfig;
 
 use crate::config::Limits;
-use crate::intake::connections::{Incoming, Places};
-use crate::intake::{FREE_BYTES, Intake, Rule, share_of};
+use crate::intake::{self, FREE_BYTES, Intake, Rule, share_of};
 use crate::service::{Service, Shared};
 use crate::trace::RequestIds;
 
 /// A client that sends nothing is asked for a sign of life this often; without one its streams end.
 const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// A connection on which nothing came for so long, not even the answer to three of those questions, is closed: the
+/// handshake of TLS is bounded by this, too.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Flow-control window per stream, in bytes: a question or an answer rarely needs more.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
@@ -47,8 +51,10 @@ pub(crate) async fn serve(
     let inference = InferenceServer::new(Service(Arc::clone(&shared)))
         .max_decoding_message_size(limits.largest_request())
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
-    let incoming = incoming(listener, &shared);
-    let intake = intake(&shared);
+    let refused = refused(&shared);
+    let share = share_of(limits.unread_bytes, limits.largest_request());
+    let incoming = intake::incoming(listener, connections(&limits), share, refused);
+    let intake = gate(&shared);
     let mut server = tonic::transport::Server::builder();
     if let Some(tls) = tls {
         server = server.tls_config(tls).map_err(|error| explain(&error))?;
@@ -75,20 +81,22 @@ fn explain(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Connections within the limits; the others are closed and counted.
-fn incoming(listener: TcpListener, shared: &Arc<Shared>) -> Incoming<impl Fn(SocketAddr) + Unpin + use<>> {
-    let limits = &shared.limits;
-    let share = share_of(limits.unread_bytes, limits.largest_request());
-    let places = Places::new(limits.max_connections, limits.max_connections_per_address, share);
+const fn connections(limits: &Limits) -> Connections {
+    let (total, per_address) = (limits.max_connections, limits.max_connections_per_address);
+    Connections { total, per_address, silence: SILENCE }
+}
+
+/// Counts the connections that had no place.
+fn refused(shared: &Arc<Shared>) -> impl Fn(SocketAddr) + use<> {
     let shared = Arc::clone(shared);
-    Incoming::new(listener, places, move |address| {
+    move |address| {
         shared.metrics.refuse("connections");
         tracing::debug!(%address, "no place for a connection: see `max_connections` and `max_connections_per_address`");
-    })
+    }
 }
 
 /// What each method's requests may be, before anybody knows who sends them.
-fn intake(shared: &Arc<Shared>) -> Intake {
+fn gate(shared: &Arc<Shared>) -> Intake {
     let limits = shared.limits.clone();
     let deadline = Duration::from_millis(limits.opening_timeout_ms);
     let unread = limits.unread_bytes;

@@ -1,6 +1,6 @@
 //! What strangers may send before anybody knows who they are: how many connections, how large a message, how slowly.
 //!
-//! Connections are counted in all and by address ([`connections`]). Every request passes [`Intake`], which looks at the
+//! Connections are counted in all and by address (`acumen_serving::connections`). Every request passes [`Intake`], which looks at the
 //! lengths that gRPC puts before its messages (`frames`) before anything is buffered: a message that is larger than its method
 //! allows is refused, one of more than [`FREE_BYTES`] waits for its share of `limits.unread_bytes`, and a request with one
 //! message must be whole within `limits.opening_timeout_ms`. Bytes that wait are held back by HTTP/2's own flow control.
@@ -8,7 +8,6 @@
 //! Invariant: messages being read take at most `unread_bytes`, and those of one address an eighth of it (or the largest
 //! message, if that is more); the small ones, at most [`FREE_BYTES`] each, are bounded by connections and streams.
 
-pub(crate) mod connections;
 mod frames;
 mod reading;
 
@@ -16,10 +15,13 @@ mod reading;
 mod tests;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use acumen_serving::connections::{Incoming, Limits, Origin};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 use tonic::body::Body;
@@ -27,7 +29,6 @@ use tonic::codegen::http::Request;
 use tower::{Layer, Service};
 
 use crate::refusal::Refusal;
-use connections::Origin;
 use reading::Reading;
 
 /// Messages up to this size need no share: a usual question of a validator does not wait for anybody's large one.
@@ -93,6 +94,23 @@ impl Intake {
     }
 }
 
+/// The bytes that the connections of one address may have unread, in units.
+type Share = Arc<Semaphore>;
+
+fn share(bytes: usize) -> Share {
+    Arc::new(Semaphore::new(units(bytes) as usize))
+}
+
+/// Connections of which those of one address share room for so many bytes (see [`share_of`]).
+pub(crate) fn incoming(
+    listener: TcpListener,
+    limits: Limits,
+    bytes: usize,
+    refused: impl Fn(SocketAddr) + Send + 'static,
+) -> Incoming<Share> {
+    Incoming::sharing(listener, limits, move || share(bytes), refused)
+}
+
 /// The part of so many bytes that one address may hold, where a message has at most `largest`.
 pub(crate) const fn share_of(unread_bytes: usize, largest: usize) -> usize {
     let part = unread_bytes / SHARES;
@@ -112,10 +130,10 @@ struct Claim {
 }
 
 /// Waits for room for so many bytes: first within the address, so that one address never holds up the others.
-async fn claim(origin: Origin, unread: Arc<Semaphore>, bytes: usize) -> Option<Claim> {
+async fn claim(share: Share, unread: Arc<Semaphore>, bytes: usize) -> Option<Claim> {
     let units = units(bytes);
     // Neither semaphore is ever closed.
-    let share = origin.share().acquire_many_owned(units).await.ok()?;
+    let share = share.acquire_many_owned(units).await.ok()?;
     let unread = unread.acquire_many_owned(units).await.ok()?;
     Some(Claim { _share: share, _unread: unread })
 }
@@ -147,8 +165,9 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for Guarded<S> {
     fn call(&mut self, request: Request<Body>) -> S::Future {
         let rule = (self.intake.0.rules)(request.uri().path());
         // Without an origin, which only a listener of another kind would bring about, there is no room but the free one.
-        let origin = request.extensions().get::<Origin>().cloned().unwrap_or_default();
+        let origin = request.extensions().get::<Origin<Share>>();
+        let room = origin.map_or_else(|| share(0), |origin| Arc::clone(&origin.share));
         let gate = Arc::clone(&self.intake.0);
-        self.inner.call(request.map(|body| Body::new(Reading::new(body, rule, origin, gate))))
+        self.inner.call(request.map(|body| Body::new(Reading::new(body, rule, room, gate))))
     }
 }

@@ -19,17 +19,16 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use acumen_models::ModelError;
 use acumen_proto::kserve_v2::grpc_inference_service_server::GrpcInferenceServiceServer;
+use acumen_serving::connections::Limits;
 use tokio::net::TcpListener;
 use tonic::server::NamedService;
 
-use crate::intake::connections::{Incoming, Places};
-use crate::intake::{FREE_BYTES, Intake, Rule, share_of};
+use crate::intake::{self, FREE_BYTES, Intake, Rule, share_of};
 use crate::service::Shared;
 use config::KserveConfig;
 use models::Models;
@@ -41,8 +40,11 @@ const MAX_MESSAGE_BYTES: usize = 64 << 20;
 /// Calls at once on one connection.
 const MAX_CALLS: u32 = 256;
 
-/// Connections at once, and from one address.
-const MAX_CONNECTIONS: (usize, usize) = (256, 64);
+/// A client that sends nothing is asked for a sign of life this often.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// Connections; those that answer none of three such questions are closed.
+const CONNECTIONS: Limits = Limits { total: 256, per_address: 64, silence: Duration::from_secs(60) };
 
 /// Bytes of requests that are being read at once; one address has a quarter of it, which is the largest request.
 const UNREAD_BYTES: usize = 256 << 20;
@@ -74,25 +76,23 @@ pub(crate) async fn serve(listener: TcpListener, models: Models, shared: &Arc<Sh
         .with_service_name(<GrpcInferenceServiceServer<Kserve> as NamedService>::NAME)
         .build_v1()
         .map_err(|error| error.to_string())?;
+    let metrics = Arc::clone(shared);
+    let refused = move |_| metrics.metrics.refuse("connections");
+    let share = share_of(UNREAD_BYTES, MAX_MESSAGE_BYTES);
+    let incoming = intake::incoming(listener, CONNECTIONS, share, refused);
     tonic::transport::Server::builder()
         .max_concurrent_streams(Some(MAX_CALLS))
+        .http2_keepalive_interval(Some(KEEPALIVE))
         .layer(crate::trace::RequestIds)
-        .layer(intake(shared))
+        .layer(gate(shared))
         .add_service(service)
         .add_service(reflection.max_decoding_message_size(FREE_BYTES))
-        .serve_with_incoming_shutdown(incoming(listener, shared), draining.cancelled_owned())
+        .serve_with_incoming_shutdown(incoming, draining.cancelled_owned())
         .await
         .map_err(|error| error.to_string())
 }
 
-fn incoming(listener: TcpListener, shared: &Arc<Shared>) -> Incoming<impl Fn(SocketAddr) + Unpin + use<>> {
-    let (total, per_address) = MAX_CONNECTIONS;
-    let places = Places::new(total, per_address, share_of(UNREAD_BYTES, MAX_MESSAGE_BYTES));
-    let shared = Arc::clone(shared);
-    Incoming::new(listener, places, move |_| shared.metrics.refuse("connections"))
-}
-
-fn intake(shared: &Arc<Shared>) -> Intake {
+fn gate(shared: &Arc<Shared>) -> Intake {
     let rule = |path: &str| match path {
         INFER => Rule { most: MAX_MESSAGE_BYTES, limit: "bytes of a request", whole: true },
         STREAM_INFER => Rule { most: MAX_MESSAGE_BYTES, limit: "bytes of a request", whole: false },

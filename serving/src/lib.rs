@@ -1,9 +1,10 @@
-//! What every server of a subnet shows an operator, in one way: metrics that both Prometheus and `promtool` read, probes,
-//! gRPC reflection of what is served and no more, and words for why a server ended.
+//! What every server of a subnet has in common: metrics that both Prometheus and `promtool` read, probes, gRPC reflection of
+//! what is served and no more, limits on connections, and words for why a server ended.
 //!
 //! Nothing here knows what a server serves (docs/adr/0022-serving-glue.md).
 #![forbid(unsafe_code)]
 
+pub mod connections;
 mod metrics;
 mod pages;
 mod reflection;

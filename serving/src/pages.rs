@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -11,7 +12,11 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::connections::{Incoming, Limits};
 use crate::metrics_page;
+
+/// Scrapers and probes are few; whoever scrapes every few minutes may keep its connection.
+const LIMITS: Limits = Limits { total: 64, per_address: 32, silence: Duration::from_secs(600) };
 
 /// What a server says of itself.
 pub trait Pages: Send + Sync + 'static {
@@ -41,7 +46,10 @@ pub async fn serve(
         stop.cancelled().await;
         return Ok(());
     };
-    let served = axum::serve(listener, routes(pages)).with_graceful_shutdown(stop.cancelled_owned());
+    let incoming = Incoming::new(listener, LIMITS, |address| {
+        tracing::debug!(%address, "no place for another reader of metrics and probes");
+    });
+    let served = axum::serve(incoming, routes(pages)).with_graceful_shutdown(stop.cancelled_owned());
     served.await.map_err(|error| error.to_string())
 }
 

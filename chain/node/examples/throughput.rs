@@ -73,21 +73,14 @@ async fn start(dir: &Path, index: usize, count: usize, block_time_ms: u64) -> Re
     let consensus =
         Consensus { listen: address(index), peers, propose_timeout_ms: 1_000, vote_timeout_ms: 400 };
     let config = Config {
-        data_dir: dir.join("data"),
-        genesis: dir.join("genesis.json"),
-        listen: ([127, 0, 0, 1], 0).into(),
-        metrics_listen: None,
         consensus_key: Some(dir.join("key")),
         consensus: (count > 1).then_some(consensus),
-        network: None,
-        sync_from: Vec::new(),
         block_time_ms,
         keep_states: 64,
         pool_transactions: 32_768,
         pool_bytes: 64 << 20,
         pool_per_sender: 1_024,
-        report_equivocations: true,
-        reporter_key: None,
+        ..Config::new(dir.join("data"), dir.join("genesis.json"), ([127, 0, 0, 1], 0).into())
     };
     Node::start(config).await
 }

@@ -20,7 +20,13 @@ pub struct Config {
     pub genesis: PathBuf,
     /// Address of the gRPC server; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Address of the Prometheus metrics (HTTP, `/metrics`); none if left out.
+    /// Connections of clients at once; more are closed.
+    #[serde(default = "default_max_connections")]
+    pub max_connections: usize,
+    /// Those of them from one address, or /64 of IPv6; behind a proxy all come from one.
+    #[serde(default = "default_max_connections_per_address")]
+    pub max_connections_per_address: usize,
+    /// Address of `/metrics` (Prometheus), `/livez` and `/readyz` (HTTP); none if left out.
     #[serde(default)]
     pub metrics_listen: Option<SocketAddr>,
     /// File with the seed of the consensus key, 64 hex digits. Left out, this node follows without a vote.
@@ -98,6 +104,14 @@ const fn yes() -> bool {
     true
 }
 
+const fn default_max_connections() -> usize {
+    512
+}
+
+const fn default_max_connections_per_address() -> usize {
+    128
+}
+
 const fn default_block_time_ms() -> u64 {
     1_000
 }
@@ -119,6 +133,30 @@ const fn default_pool_per_sender() -> usize {
 }
 
 impl Config {
+    /// What a file with no more than these would say: a node alone that follows without a vote.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>, genesis: impl Into<PathBuf>, listen: SocketAddr) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            genesis: genesis.into(),
+            listen,
+            max_connections: default_max_connections(),
+            max_connections_per_address: default_max_connections_per_address(),
+            metrics_listen: None,
+            consensus_key: None,
+            consensus: None,
+            network: None,
+            sync_from: Vec::new(),
+            report_equivocations: yes(),
+            reporter_key: None,
+            block_time_ms: default_block_time_ms(),
+            keep_states: default_keep_states(),
+            pool_transactions: default_pool_transactions(),
+            pool_bytes: default_pool_bytes(),
+            pool_per_sender: default_pool_per_sender(),
+        }
+    }
+
     /// The same with every relative path taken from `base`.
     #[must_use]
     pub fn resolve(mut self, base: &Path) -> Self {

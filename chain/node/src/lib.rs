@@ -16,6 +16,7 @@ mod metrics;
 mod node;
 mod ordering;
 mod replication;
+mod server;
 mod service;
 mod sync;
 

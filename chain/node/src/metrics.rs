@@ -1,5 +1,6 @@
 //! Prometheus metrics.
 
+use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -141,12 +142,10 @@ impl Metrics {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner).register_collector(collector);
     }
 
-    /// The text of `/metrics`.
-    pub(crate) fn text(&self) -> String {
+    /// OpenMetrics text.
+    pub(crate) fn text(&self) -> Result<String, fmt::Error> {
         let mut text = String::new();
-        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        // Writing into a String cannot fail.
-        let _ = encode(&mut text, &registry);
-        text
+        encode(&mut text, &self.registry.lock().unwrap_or_else(PoisonError::into_inner))?;
+        Ok(text)
     }
 }

@@ -5,13 +5,10 @@ use std::time::Duration;
 
 use acumen_chain_ledger::Genesis;
 use acumen_chain_store::{Options, Store};
-use acumen_proto::chain_v1::chain_server::ChainServer;
-use acumen_proto::chain_v1::miners_server::MinersServer;
 use acumen_protocol::{ConsensusKeypair, Keypair};
-use axum::routing::get;
+use acumen_serving::connections::Incoming;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, load_key, read_genesis};
@@ -22,7 +19,8 @@ use crate::gossip::Gossip;
 use crate::mempool::{Limits, Mempool};
 use crate::metrics::Metrics;
 use crate::replication;
-use crate::service::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, Service};
+use crate::server;
+use crate::service::Service;
 use crate::sync::{self, Follow};
 
 /// Memory of the store's cache, in bytes.
@@ -37,12 +35,6 @@ const DRAIN: Duration = Duration::from_secs(5);
 const _: () =
     assert!(DRAIN.as_millis() > acumen_chain_bft::MAX_END.as_millis(), "consensus must not be cut off");
 
-/// Calls of one connection that are answered at the same time; more wait in the connection. Streams of blocks do not count.
-const CALLS_PER_CONNECTION: usize = 64;
-
-/// How long a call may take to be answered, waiting included. A stream of blocks has been answered when it begins.
-const ANSWER: Duration = Duration::from_secs(30);
-
 /// A node that has its data and its ports, ready to run.
 #[derive(Debug)]
 pub struct Node {
@@ -54,7 +46,9 @@ pub struct Node {
     /// Who reports what this node can prove.
     reporter: Option<Keypair>,
     metrics: Metrics,
-    listener: TcpListener,
+    address: SocketAddr,
+    incoming: Incoming,
+    block_time: Duration,
     metrics_listener: Option<TcpListener>,
 }
 
@@ -111,6 +105,8 @@ impl Node {
         let gossip =
             network.map(|network| Gossip::start(network, &config.data_dir, &executor)).transpose()?;
         let reporter = reporter(&config)?;
+        let address = local(&listener)?;
+        let incoming = server::incoming(listener, &config);
         Ok(Self {
             genesis,
             executor,
@@ -119,14 +115,17 @@ impl Node {
             gossip,
             reporter,
             metrics,
-            listener,
+            address,
+            incoming,
+            block_time: Duration::from_millis(config.block_time_ms),
             metrics_listener,
         })
     }
 
     /// Where the gRPC server listens: tells the port if the configuration said 0.
-    pub fn address(&self) -> Result<SocketAddr, NodeError> {
-        local(&self.listener)
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The chain that this node keeps: for programs that hold a node within them.
@@ -148,17 +147,21 @@ impl Node {
 
     /// Serves and produces blocks until `shutdown`, or until something breaks.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), NodeError> {
-        let address = self.address()?;
         let stop = shutdown.child_token();
-        let Self { genesis, executor, consensus, follow, gossip, reporter, .. } = self;
-        let (metrics, listener, metrics_listener) = (self.metrics, self.listener, self.metrics_listener);
+        let Self { genesis, executor, consensus, follow, gossip, reporter, metrics, .. } = self;
+        let Self { address, incoming, block_time, metrics_listener, .. } = self;
         let mut released = executor.tip();
         let tip = executor.store().tip().height;
         tracing::info!(chain = %genesis.chain, genesis = %executor.genesis(), height = %tip, %address, "node is up");
         let service = Service::new(executor.clone(), genesis, metrics.clone(), stop.clone());
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(service, listener, stop.clone()));
-        tasks.spawn(serve_metrics(metrics, metrics_listener, stop.clone()));
+        let at = |address| move |reason| NodeError::Server { address, reason };
+        let pages_address = metrics_listener.as_ref().map_or(Ok(address), local)?;
+        let grpc = server::serve(service, incoming, stop.clone());
+        tasks.spawn(async move { grpc.await.map_err(at(address)) });
+        let pages =
+            server::serve_pages(metrics, executor.clone(), block_time, metrics_listener, stop.clone());
+        tasks.spawn(async move { pages.await.map_err(at(pages_address)) });
         if let Some(gossip) = gossip {
             tasks.spawn(gossip.run(executor.clone(), stop.clone()));
         }
@@ -201,53 +204,4 @@ fn local(listener: &TcpListener) -> Result<SocketAddr, NodeError> {
 async fn bind(address: SocketAddr, field: &'static str) -> Result<TcpListener, NodeError> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| NodeError::Listen { address, field, reason: error.to_string() })
-}
-
-async fn serve(service: Service, listener: TcpListener, stop: CancellationToken) -> Result<(), NodeError> {
-    let address = local(&listener)?;
-    let server_error = |reason: String| NodeError::Server { address, reason };
-    let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_serving::<ChainServer<Service>>().await;
-    // Whoever spreads calls over nodes stops sending before the last ones are answered.
-    let ending = async move {
-        stop.cancelled_owned().await;
-        reporter.set_not_serving::<ChainServer<Service>>().await;
-    };
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(acumen_proto::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .map_err(|error| server_error(error.to_string()))?;
-    let miners = MinersServer::new(service.clone()).max_decoding_message_size(MAX_REQUEST_BYTES);
-    let chain = ChainServer::new(service)
-        .max_decoding_message_size(MAX_REQUEST_BYTES)
-        .max_encoding_message_size(MAX_RESPONSE_BYTES);
-    tonic::transport::Server::builder()
-        .tcp_nodelay(true)
-        .http2_keepalive_interval(Some(Duration::from_secs(20)))
-        .concurrency_limit_per_connection(CALLS_PER_CONNECTION)
-        .timeout(ANSWER)
-        .add_service(chain)
-        .add_service(miners)
-        .add_service(health)
-        .add_service(reflection)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), ending)
-        .await
-        .map_err(|error| server_error(error.to_string()))
-}
-
-async fn serve_metrics(
-    metrics: Metrics,
-    listener: Option<TcpListener>,
-    stop: CancellationToken,
-) -> Result<(), NodeError> {
-    let Some(listener) = listener else {
-        stop.cancelled().await;
-        return Ok(());
-    };
-    let address = local(&listener)?;
-    let text = move || async move { metrics.text() };
-    let served = axum::serve(listener, axum::Router::new().route("/metrics", get(text)))
-        .with_graceful_shutdown(stop.cancelled_owned());
-    served.await.map_err(|error| NodeError::Server { address, reason: error.to_string() })
 }

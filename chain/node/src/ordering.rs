@@ -117,7 +117,7 @@ impl Application for Executor {
     }
 
     fn first(&self) -> Result<Height, NodeError> {
-        Ok(self.store().first_block()?)
+        Ok(self.store().first_block())
     }
 
     fn accuse(&self, equivocation: Equivocation) -> Result<(), NodeError> {

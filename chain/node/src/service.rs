@@ -9,6 +9,7 @@ mod piece;
 mod share;
 mod workers;
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use acumen_proto::chain_v1 as wire;
 use acumen_proto::chain_v1::chain_server::Chain;
 use acumen_protocol::codec::Encode as _;
 use acumen_protocol::{Height, SignedTransaction};
+use acumen_serving::connections::Origin;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
@@ -101,17 +103,15 @@ impl Chain for Service {
         &self,
         _: Request<wire::GetStatusRequest>,
     ) -> Result<Response<wire::GetStatusResponse>, Status> {
-        let first_block =
-            |executor: &Executor| executor.store().first_block().map_err(|error| failed(&error));
-        let first_block = self.blocking(first_block).await?.get();
-        let tip = self.executor.store().tip();
+        let store = self.executor.store();
+        let tip = store.tip();
         Ok(Response::new(wire::GetStatusResponse {
             chain: self.genesis.chain.clone(),
             genesis: self.executor.genesis().0.to_vec(),
             height: tip.height.get(),
             block: tip.id().0.to_vec(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            first_block,
+            first_block: store.first_block().get(),
         }))
     }
 
@@ -120,7 +120,7 @@ impl Chain for Service {
         request: Request<wire::GetGenesisRequest>,
     ) -> Result<Response<wire::GetGenesisResponse>, Status> {
         // A document with a million accounts is tens of megabytes.
-        self.shares.take(request.remote_addr())?;
+        self.shares.take(client(&request))?;
         let genesis = Arc::clone(&self.genesis);
         let encoded = self.blocking(move |_| Ok(genesis.encode())).await?;
         Ok(Response::new(wire::GetGenesisResponse { genesis_scale: encoded }))
@@ -241,7 +241,7 @@ impl Chain for Service {
         &self,
         request: Request<wire::GetStatePieceRequest>,
     ) -> Result<Response<wire::GetStatePieceResponse>, Status> {
-        self.shares.take(request.remote_addr())?;
+        self.shares.take(client(&request))?;
         let request = request.into_inner();
         Ok(Response::new(self.blocking(move |executor| piece::piece(executor, request)).await?))
     }
@@ -280,6 +280,11 @@ impl Chain for Service {
         };
         Ok(Response::new(Box::pin(blocks)))
     }
+}
+
+/// Whence a request comes; nowhere if from within this process.
+fn client<T>(request: &Request<T>) -> Option<SocketAddr> {
+    request.extensions().get::<Origin>().map(|origin| origin.address)
 }
 
 fn stored(executor: &Executor, height: Height) -> Result<acumen_chain_store::StoredBlock, Status> {

@@ -39,7 +39,7 @@ async fn a_transaction_submitted_to_a_follower_is_included_by_the_validator() {
     let dirs = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let validator = Node::start(with_peers(config(dirs[0].path(), &genesis()), Vec::new())).await.unwrap();
     let bootstrap = address(&validator).await;
-    let url = format!("http://{}", validator.address().unwrap());
+    let url = format!("http://{}", validator.address());
     let validator = Running::of(validator);
 
     let mut following = with_peers(config(dirs[1].path(), &genesis()), vec![bootstrap]);

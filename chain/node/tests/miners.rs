@@ -40,7 +40,7 @@ async fn a_registered_miners_record_is_found_at_another_node() {
     let address = format!("{}/p2p/{}", listening.listening[0], network.peer()).parse().unwrap();
     let mut following = with_peers(config(dirs[1].path(), &genesis), vec![address]);
     following.consensus_key = None;
-    following.sync_from = vec![format!("http://{}", first.address().unwrap())];
+    following.sync_from = vec![format!("http://{}", first.address())];
     let first = Running::of(first);
     let second = Node::start(following).await.unwrap();
     let second_network = second.network().unwrap().clone();

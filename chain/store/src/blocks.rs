@@ -75,8 +75,14 @@ impl Store {
         }))
     }
 
-    /// The first height after genesis whose block is kept here; the one after the tip if there is none.
-    pub fn first_block(&self) -> Result<Height, StoreError> {
+    /// The first height after genesis whose block is kept here; the one after the tip if there was none yet when the
+    /// store was opened. Blocks are never dropped, so that it stays what it is.
+    #[must_use]
+    pub const fn first_block(&self) -> Height {
+        self.first_block
+    }
+
+    pub(crate) fn find_first_block(&self) -> Result<Height, StoreError> {
         let table = self.read()?.open_table(BLOCKS).map_err(|error| self.failed(error))?;
         let first = table.range(1..).map_err(|error| self.failed(error))?.next().transpose();
         let first = first.map_err(|error| self.failed(error))?.map(|(height, _)| height.value());

@@ -42,6 +42,7 @@ pub struct Store {
     pub(crate) path: PathBuf,
     pub(crate) options: Options,
     genesis: Hash,
+    pub(crate) first_block: Height,
     pub(crate) tip: RwLock<Header>,
 }
 
@@ -60,11 +61,13 @@ impl Store {
             Some(header) => header,
             None => genesis.header()?,
         };
-        let store = Self { db, path, options, genesis: header.id(), tip: RwLock::new(header.clone()) };
+        let (genesis_id, tip) = (header.id(), RwLock::new(header.clone()));
+        let mut store = Self { db, path, options, genesis: genesis_id, first_block: Height::ZERO, tip };
         if store.is_empty()? {
             store.create(genesis, header)?;
         }
         store.resume(&document)?;
+        store.first_block = store.find_first_block()?;
         Ok(store)
     }
 

@@ -158,6 +158,26 @@ fn what_was_interrupted_goes_on_and_a_restored_node_can_serve() {
     assert_eq!(values(&open(dirs[2].path(), OPTIONS)), values(&source));
 }
 
+/// Killed after everything was written and before the file had its name.
+#[test]
+fn what_was_whole_and_not_yet_in_place_is_not_asked_for_again() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let source = filled(from.path(), 3_000);
+    let tip = source.stored(source.tip().height).unwrap().unwrap();
+    let restore = Restore::begin(to.path(), tip.clone(), OPTIONS).unwrap();
+    transfer(&source, &restore, usize::MAX);
+    restore.finish(&genesis(), &[]).unwrap();
+    std::fs::rename(to.path().join("chain.redb"), to.path().join("chain.partial.redb")).unwrap();
+
+    let again = Restore::resume(to.path(), OPTIONS).unwrap().expect("it is there");
+    assert_eq!((again.target(), again.missing(1).unwrap()), (&tip, Vec::new()));
+    again.finish(&genesis(), &[]).unwrap();
+    let restored = open(to.path(), OPTIONS);
+    assert_eq!(restored.tip(), source.tip());
+    assert_eq!(restored.recompute_root().unwrap(), source.tip().state_root);
+    commit(&restored, [(key(1), Some(vec![3]))].into_iter().collect());
+}
+
 #[test]
 fn an_unfinished_state_cannot_be_used() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -11,9 +11,8 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Bytes;
 
-use super::connections::Origin;
 use super::frames::Frames;
-use super::{Claim, FREE_BYTES, Gate, Rule, claim};
+use super::{Claim, FREE_BYTES, Gate, Rule, Share, claim};
 use crate::refusal::Refusal;
 
 type Wanted = BoxFuture<'static, Option<Claim>>;
@@ -22,7 +21,7 @@ type Wanted = BoxFuture<'static, Option<Claim>>;
 pub(super) struct Reading {
     inner: Body,
     rule: Rule,
-    origin: Origin,
+    share: Share,
     gate: Arc<Gate>,
     frames: Frames,
     deadline: Option<Pin<Box<Sleep>>>,
@@ -34,12 +33,12 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn new(inner: Body, rule: Rule, origin: Origin, gate: Arc<Gate>) -> Self {
+    pub(super) fn new(inner: Body, rule: Rule, share: Share, gate: Arc<Gate>) -> Self {
         let deadline = rule.whole.then(|| Box::pin(tokio::time::sleep(gate.deadline)));
         Self {
             inner,
             rule,
-            origin,
+            share,
             gate,
             frames: Frames::default(),
             deadline,
@@ -74,7 +73,8 @@ impl Reading {
         }
         let large = begun.into_iter().filter(|length| *length > FREE_BYTES).max();
         if let Some(length) = large {
-            self.wanted = Some(Box::pin(claim(self.origin.clone(), Arc::clone(&self.gate.unread), length)));
+            self.wanted =
+                Some(Box::pin(claim(Arc::clone(&self.share), Arc::clone(&self.gate.unread), length)));
         }
         Ok(())
     }

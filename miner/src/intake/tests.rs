@@ -36,7 +36,7 @@ fn reading(intake: &Intake, length: usize) -> Reading {
     bytes.extend(u32::try_from(length).unwrap().to_be_bytes());
     bytes.extend([7; 10]);
     let rule = (intake.0.rules)("");
-    Reading::new(Body::new(Begun(Some(bytes.into()))), rule, Origin::of(1 << 30), Arc::clone(&intake.0))
+    Reading::new(Body::new(Begun(Some(bytes.into()))), rule, share(1 << 30), Arc::clone(&intake.0))
 }
 
 fn piece(reading: &mut Reading) -> Option<Result<usize, Status>> {
@@ -79,9 +79,8 @@ async fn a_message_that_waits_for_room_is_ended_in_time_too() {
 #[tokio::test]
 async fn large_messages_wait_within_their_address_and_all_room_comes_back() {
     let unread = Arc::new(Semaphore::new(units(10 * UNIT) as usize));
-    let origin = || Origin::of(8 * UNIT);
-    let (one, other) = (origin(), origin());
-    let ask = |origin: &Origin, bytes| claim(origin.clone(), Arc::clone(&unread), bytes);
+    let (one, other) = (share(8 * UNIT), share(8 * UNIT));
+    let ask = |share: &Share, bytes| claim(Arc::clone(share), Arc::clone(&unread), bytes);
     let first = ask(&one, 6 * UNIT).await.unwrap();
     let mut second = Box::pin(ask(&one, 3 * UNIT));
     assert!((&mut second).now_or_never().is_none(), "its address has no more");
@@ -91,7 +90,7 @@ async fn large_messages_wait_within_their_address_and_all_room_comes_back() {
     let second = second.await.unwrap();
     drop((second, third));
     assert_eq!(unread.available_permits(), 10);
-    assert_eq!(one.share().available_permits(), 8);
+    assert_eq!(one.available_permits(), 8);
 }
 
 #[test]

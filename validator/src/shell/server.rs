@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use acumen_proto::validation_v1::validation_server::ValidationServer;
 use acumen_protocol::Keypair;
+use acumen_serving::connections::{Incoming, Limits};
 use acumen_serving::{ended, reflection, serve_pages};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::server::NamedService;
-use tonic::transport::server::TcpIncoming;
 
 use super::chain::{Chain, Nodes};
 use super::cycle::Cycle;
@@ -33,6 +33,12 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Calls at once on one connection of the report service.
 const MAX_STREAMS: u32 = 64;
+
+/// A reader of reports that sends nothing is asked for a sign of life this often.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// Readers of reports; one that answers none of three such questions is disconnected.
+const CONNECTIONS: Limits = Limits { total: 256, per_address: 64, silence: Duration::from_secs(60) };
 
 /// A validator that listens and does not evaluate yet.
 #[derive(Debug)]
@@ -130,16 +136,17 @@ async fn serve_grpc(listener: TcpListener, reports: Reports, stop: CancellationT
     let reflection = reflection(&[<ValidationServer<Reports> as NamedService>::NAME])?;
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<ValidationServer<Reports>>().await;
+    let incoming = Incoming::new(listener, CONNECTIONS, |address| {
+        tracing::debug!(%address, "no place for another reader of reports");
+    });
     tonic::transport::Server::builder()
         .max_concurrent_streams(Some(MAX_STREAMS))
+        .http2_keepalive_interval(Some(KEEPALIVE))
         .add_service(ValidationServer::new(reports))
         .add_service(health)
         .add_service(reflection.v1)
         .add_service(reflection.v1alpha)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            stop.cancelled_owned(),
-        )
+        .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
         .await
         .map_err(|error| error.to_string())
 }

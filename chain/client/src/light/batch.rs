@@ -15,7 +15,6 @@ use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint, VartimeEdwards
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::VartimePrecomputedMultiscalarMul as _;
 use curve25519_dalek::traits::{Identity as _, IsIdentity as _, VartimeMultiscalarMul as _};
-use ed25519_dalek::VerifyingKey;
 use sha2::{Digest as _, Sha512};
 
 /// Separates these coefficients from every other hash.
@@ -57,8 +56,7 @@ struct Terms {
 impl Keys {
     pub(super) fn new(validators: &[ConsensusValidator]) -> Self {
         let unpack = |voter: &ConsensusValidator| {
-            let key = VerifyingKey::from_bytes(&voter.key.0).ok().filter(|key| !key.is_weak());
-            key.map(|key| key.to_edwards())
+            CompressedEdwardsY(voter.key.0).decompress().filter(|key| !key.is_small_order())
         };
         Self {
             public: validators.iter().map(|voter| voter.key).collect(),

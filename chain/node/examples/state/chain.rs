@@ -63,21 +63,13 @@ pub(crate) fn create(dir: &Path, receivers: usize) -> Outcome<()> {
 
 pub(crate) fn config(dir: &Path, keep_states: u64) -> Config {
     let config = Config {
-        data_dir: PathBuf::from("data"),
-        genesis: PathBuf::from("genesis.json"),
-        listen: ([127, 0, 0, 1], 0).into(),
-        metrics_listen: None,
         consensus_key: Some(PathBuf::from("key")),
-        consensus: None,
-        network: None,
-        sync_from: Vec::new(),
         report_equivocations: false,
-        reporter_key: None,
-        block_time_ms: 1_000,
         keep_states,
         pool_transactions: 32_768,
         pool_bytes: 256 << 20,
         pool_per_sender: 1_024,
+        ..Config::new("data", "genesis.json", ([127, 0, 0, 1], 0).into())
     };
     config.resolve(dir)
 }

@@ -28,7 +28,7 @@ pub(super) fn headers(
     let wire::GetHeadersRequest { from, limit, step } = request;
     let (step, limit) = (step.max(1), u64::from(limit).min(MAX_HEADERS));
     let tip = executor.store().tip().height.get();
-    let below = Height::new(from) < executor.store().first_block().map_err(|error| failed(&error))?;
+    let below = Height::new(from) < executor.store().first_block();
     if below && from > 0 {
         // This node began with a state: of the heights before it has the last one of each epoch, which is enough to follow.
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);

@@ -1,6 +1,7 @@
 //! A real node over loopback, on a free port.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use acumen_chain_client::ChainClient;
@@ -46,27 +47,20 @@ pub fn config(dir: &Path, genesis: &Genesis) -> Config {
     std::fs::write(dir.join("genesis.json"), genesis.to_json().unwrap()).unwrap();
     std::fs::write(dir.join("key"), hex::encode(consensus_key().to_seed())).unwrap();
     let config = Config {
-        data_dir: "data".into(),
-        genesis: "genesis.json".into(),
-        listen: "127.0.0.1:0".parse().unwrap(),
-        metrics_listen: None,
         consensus_key: Some("key".into()),
-        consensus: None,
-        network: None,
-        sync_from: Vec::new(),
         block_time_ms: 20,
-        keep_states: 1_024,
         pool_transactions: 100,
         pool_bytes: 1 << 20,
         pool_per_sender: 16,
-        report_equivocations: true,
-        reporter_key: None,
+        ..Config::new("data", "genesis.json", ([127, 0, 0, 1], 0).into())
     };
     config.resolve(dir)
 }
 
 pub struct Running {
     pub url: String,
+    /// Where metrics and probes are.
+    pub pages: Option<SocketAddr>,
     stop: CancellationToken,
     task: JoinHandle<Result<(), NodeError>>,
 }
@@ -77,10 +71,11 @@ impl Running {
     }
 
     pub fn of(node: Node) -> Self {
-        let url = format!("http://{}", node.address().unwrap());
+        let url = format!("http://{}", node.address());
+        let pages = node.metrics_address().unwrap();
         let stop = CancellationToken::new();
         let task = tokio::spawn(node.run(stop.clone()));
-        Self { url, stop, task }
+        Self { url, pages, stop, task }
     }
 
     pub async fn client(&self) -> ChainClient {

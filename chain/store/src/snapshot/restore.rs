@@ -188,9 +188,9 @@ impl Restore {
         encoded().map_err(|error| StoreError::corrupt(&self.path, error))
     }
 
-    /// Puts the state in place, with its block, genesis, and the last header of each epoch in between.
-    /// Nothing may be missing. After this, [`Store::open`] finds the chain at the target's height.
-    pub fn finish(self, genesis: &Genesis, changes: &[SignedHeader]) -> Result<(), StoreError> {
+    /// Puts the state in place, with its block, genesis, and the last header of each epoch in between (`ends`).
+    /// Nothing may be missing. May be done again if it was interrupted. After this, [`Store::open`] finds the chain at the target's height.
+    pub fn finish(self, genesis: &Genesis, ends: &[SignedHeader]) -> Result<(), StoreError> {
         if let Some((prefix, _)) = self.missing(1)?.first() {
             let reason =
                 format!("an unfinished state was to be used: place {:?} is missing", prefix.nibbles());
@@ -203,11 +203,11 @@ impl Restore {
             put_block(write, &first)?;
             put_block(write, &self.target)?;
             let mut headers = write.open_table(HEADERS)?;
-            for change in changes {
-                headers.insert(change.header.height.get(), change.encode().as_slice())?;
+            for end in ends {
+                headers.insert(end.header.height.get(), end.encode().as_slice())?;
             }
+            // The target stays: until the file has its name, a start finds it and does this again.
             let mut meta = write.open_table(META)?;
-            meta.remove(TARGET)?;
             meta.insert(FIRST_KEPT, self.target.block.header.height.get().encode().as_slice())?;
             Ok(())
         })?;
@@ -279,11 +279,14 @@ fn put_leaves(
     Ok(())
 }
 
-/// Moves the root to where the tree looks for it at `height`.
+/// Moves the root to where the tree looks for it at `height`, unless it is there.
 fn place_root(write: &WriteTransaction, height: Height) -> Result<(), redb::Error> {
     let mut nodes = write.open_table(NODES)?;
     let (from, to) = (borsh::to_vec(&root_key(VERSION))?, borsh::to_vec(&root_key(height.get()))?);
     let root = nodes.remove(from.as_slice())?.map(|root| root.value().to_vec());
+    if root.is_none() && nodes.get(to.as_slice())?.is_some() {
+        return Ok(());
+    }
     // An empty state has the empty root.
     let root = root.map_or_else(|| borsh::to_vec(&Node::Null), Ok)?;
     nodes.insert(to.as_slice(), root.as_slice())?;

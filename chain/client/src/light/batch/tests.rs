@@ -1,7 +1,7 @@
 //! The equation agrees with the strict check of each signature, with and without the table, and with the one of
 //! `ed25519-dalek`.
 
-use ed25519_dalek::{Signature, Signer as _, SigningKey, verify_batch};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey, verify_batch};
 use proptest::prelude::*;
 
 use super::*;
