@@ -14,6 +14,7 @@ mod application;
 #[cfg(test)]
 mod cluster;
 mod config;
+mod deaf;
 mod driver;
 mod error;
 mod faithful;
@@ -23,6 +24,7 @@ mod journal;
 mod log;
 mod null;
 mod parts;
+mod peers;
 mod run;
 mod send;
 mod signing;

@@ -5,18 +5,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use acumen_protocol::ConsensusPublic;
-use arc_malachitebft_app_channel::app::types::codec::Codec as _;
-use arc_malachitebft_app_channel::{
-    Channels, ConsensusContext, EngineBuilder, EngineHandle, NetworkContext, NetworkIdentity, NetworkRequest,
-    RequestContext, SyncContext,
-};
 #[cfg(test)]
-use arc_malachitebft_app_channel::{NetworkMsg, app::engine::network::NetworkRef};
+use arc_malachitebft_app_channel::NetworkMsg;
+use arc_malachitebft_app_channel::app::config::NodeConfig as _;
+use arc_malachitebft_app_channel::app::engine::network::NetworkRef;
+use arc_malachitebft_app_channel::app::metrics::SharedRegistry;
+use arc_malachitebft_app_channel::app::types::codec::Codec as _;
+use arc_malachitebft_app_channel::spawn::spawn_network_actor;
+use arc_malachitebft_app_channel::{
+    Channels, ConsensusContext, EngineBuilder, EngineHandle, NetworkIdentity, RequestContext, SyncContext,
+};
 use arc_malachitebft_signing::Signer as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::application::{Application, Observation};
+use crate::application::Application;
 use crate::config::{Config, EngineConfig, Network};
 use crate::driver::{Driver, Outcome};
 use crate::error::Error;
@@ -25,6 +29,7 @@ use crate::journal::{self, Fault};
 use crate::log::Log;
 use crate::null;
 use crate::parts::{Now, Parts};
+use crate::peers;
 use crate::send::Streams;
 use crate::signing::{Checker, Hand};
 use crate::types::{At, Chain, Members, Voter};
@@ -38,9 +43,6 @@ const REQUESTS: usize = 16;
 
 /// How long the engine may take to end, in all. Who runs it waits longer than this.
 pub const MAX_END: Duration = Duration::from_secs(3);
-
-/// How often the connected peers are counted.
-const COUNT_PEERS: Duration = Duration::from_secs(5);
 
 /// Who else is there.
 pub(crate) enum Link {
@@ -101,7 +103,10 @@ pub(crate) async fn over<A: Application>(
     };
     let alone = matches!(link, Link::Alone);
     let (faults, mut broken) = mpsc::channel(1);
-    let (mut channels, handle) = build(hand.as_ref(), link, log.clone(), faults, genesis).await?;
+    let Engine { mut channels, handle, network } =
+        build(hand.as_ref(), link, log.clone(), faults, genesis).await?;
+    let watch = peers::watch(app.clone(), channels.net_requests.clone(), network);
+    let _watching = (!alone).then(|| AbortOnDropHandle::new(tokio::spawn(watch)));
     let mut driver = Driver {
         app,
         hand,
@@ -130,7 +135,6 @@ async fn converse<A: Application>(
     shutdown: &CancellationToken,
     until: Option<At>,
 ) -> Outcome<(), A> {
-    let mut count = tokio::time::interval(COUNT_PEERS);
     loop {
         tokio::select! {
             biased;
@@ -142,21 +146,11 @@ async fn converse<A: Application>(
                 Some(message) => driver.handle(message).await?,
                 None => return Err(Error::Ended { reason: "see the log for its last words".to_owned() }),
             },
-            _ = count.tick(), if driver.publish.is_some() => count_peers(driver, channels),
         }
         if until.is_some_and(|height| driver.now.tip >= height) {
             return Ok(());
         }
     }
-}
-
-fn count_peers<A: Application>(driver: &Driver<A>, channels: &Channels<Chain>) {
-    let (app, requests) = (driver.app.clone(), channels.net_requests.clone());
-    tokio::spawn(async move {
-        if let Ok(Some(dump)) = NetworkRequest::dump_state(&requests).await {
-            app.observe(Observation::Peers(dump.peers.len()));
-        }
-    });
 }
 
 async fn end(handle: EngineHandle) {
@@ -177,13 +171,21 @@ fn start<E: std::error::Error + 'static>(reason: impl ToString) -> Error<E> {
     Error::Start { reason: reason.to_string() }
 }
 
+/// What runs.
+struct Engine {
+    channels: Channels<Chain>,
+    handle: EngineHandle,
+    /// The engine's own network, if it is that.
+    network: Option<NetworkRef<Chain>>,
+}
+
 async fn build<E: std::error::Error + 'static>(
     hand: Option<&Hand>,
     link: Link,
     log: Arc<Mutex<Log>>,
     faults: mpsc::Sender<Fault>,
     genesis: acumen_protocol::Hash,
-) -> Result<(Channels<Chain>, EngineHandle), Error<E>> {
+) -> Result<Engine, Error<E>> {
     let checker = Box::new(Checker { genesis });
     let name = hand.map_or(ConsensusPublic([0; 32]), |hand| hand.key.public());
     let consensus = match hand {
@@ -195,19 +197,26 @@ async fn build<E: std::error::Error + 'static>(
         Link::Peers(network) => Some(network),
         _ => None,
     };
-    let builder = EngineBuilder::new(Chain, EngineConfig::new(&name, network, matches!(link, Link::Alone))?)
+    let config = EngineConfig::new(&name, network, matches!(link, Link::Alone))?;
+    let builder = EngineBuilder::new(Chain, config.clone())
         .with_custom_wal(journal)
         .with_default_consensus(consensus)
         .with_default_request(RequestContext::new(REQUESTS));
+    let mut own = None;
     let built = match link {
         Link::Alone => {
             let (network, sender) = null::spawn().await.map_err(start)?;
             builder.with_custom_network(network, sender).with_no_sync().build().await
         }
         Link::Peers(network) => {
-            let identity = identity(&network, hand).await?;
-            let network = NetworkContext::new(identity, Scale);
-            builder.with_default_network(network).with_default_sync(SyncContext::new(Scale)).build().await
+            let (identity, registry) = (identity(&network, hand).await?, SharedRegistry::global());
+            let registry = registry.with_moniker(config.moniker());
+            let (consensus, sync) = (config.consensus(), config.value_sync());
+            let spawned = spawn_network_actor(identity, consensus, sync, &registry, Scale).await;
+            let (network, sender) = spawned.map_err(|error| start(format!("{error:#}")))?;
+            own = Some(network.clone());
+            let builder = builder.with_custom_network(network, sender);
+            builder.with_default_sync(SyncContext::new(Scale)).build().await
         }
         #[cfg(test)]
         Link::Custom(network, sender) => {
@@ -218,7 +227,8 @@ async fn build<E: std::error::Error + 'static>(
                 .await
         }
     };
-    built.map_err(|error| start(format!("{error:#}")))
+    let (channels, handle) = built.map_err(|error| start(format!("{error:#}")))?;
+    Ok(Engine { channels, handle, network: own })
 }
 
 /// This node's name among its peers, with the proof that it belongs to a validator, if it does.

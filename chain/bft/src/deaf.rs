@@ -1,0 +1,139 @@
+//! Peers that are connected and do not hear this node.
+//!
+//! In gossipsub a node tells a peer which topics it wants when the first connection to that peer opens. If the peer has given up
+//! a connection that the node still holds, and opens another one, it is not told again: it sends the node nothing any more, although
+//! both are connected and it hears the node itself. After links were down, or a node was frozen, a chain of four came to stand
+//! that way. A peer that wants nothing is never in the mesh; so, as long as the mesh is smaller than gossipsub keeps it, a peer that
+//! stays outside of it is connected anew, and tells and is told again.
+//!
+//! No clock: time passes by looks at the peers, one a second.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// gossipsub fills a mesh up to six peers when it has fewer than so many (`mesh_n_low` of the engine's configuration).
+const MESH: usize = 4;
+
+/// Looks that a peer may stay outside: twice the time that two nodes need for telling and for a heartbeat.
+const PATIENCE: u32 = 4;
+
+/// Looks after which a peer that was connected anew may be so again, if that did not help.
+const PAUSE: u32 = 30;
+
+/// The peers with the topics for which they are in this node's mesh.
+pub(crate) type Meshes<P> = BTreeMap<P, BTreeSet<String>>;
+
+#[derive(Debug, Default)]
+struct Suspect {
+    /// Looks in a row that found it outside.
+    outside: u32,
+    /// Looks for which it is left alone.
+    pause: u32,
+}
+
+/// What is remembered of peers: of each connected one, and for a while of those that were connected anew.
+#[derive(Debug)]
+pub(crate) struct Deaf<P> {
+    suspects: BTreeMap<P, Suspect>,
+}
+
+impl<P: Copy + Ord> Deaf<P> {
+    pub(crate) const fn new() -> Self {
+        Self { suspects: BTreeMap::new() }
+    }
+
+    /// Looks at the peers of a node that wants `topics`; those that should be connected anew.
+    pub(crate) fn look<'a>(
+        &mut self,
+        topics: impl IntoIterator<Item = &'a String>,
+        peers: &Meshes<P>,
+    ) -> Vec<P> {
+        let outside: BTreeSet<P> = topics.into_iter().flat_map(|topic| outsiders(topic, peers)).collect();
+        self.suspects.retain(|peer, suspect| {
+            suspect.pause = suspect.pause.saturating_sub(1);
+            outside.contains(peer) || suspect.pause > 0
+        });
+        let mut deaf = Vec::new();
+        for peer in outside {
+            let suspect = self.suspects.entry(peer).or_default();
+            suspect.outside = suspect.outside.saturating_add(1);
+            if suspect.outside >= PATIENCE && suspect.pause == 0 {
+                *suspect = Suspect { outside: 0, pause: PAUSE };
+                deaf.push(peer);
+            }
+        }
+        deaf
+    }
+}
+
+/// Who is not in the mesh of a topic that has room.
+fn outsiders<P: Copy>(topic: &str, peers: &Meshes<P>) -> Vec<P> {
+    let (inside, outside): (Vec<_>, Vec<_>) = peers.iter().partition(|(_, topics)| topics.contains(topic));
+    if inside.len() >= MESH {
+        return Vec::new();
+    }
+    outside.into_iter().map(|(peer, _)| *peer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topics(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn wanted() -> BTreeSet<String> {
+        topics(&["votes", "parts"])
+    }
+
+    /// Peers 1, 2, … with these topics.
+    fn peers(all: &[&[&str]]) -> Meshes<u8> {
+        (1..).zip(all).map(|(peer, names)| (peer, topics(names))).collect()
+    }
+
+    #[test]
+    fn a_peer_that_stays_outside_of_a_small_mesh_is_connected_anew_once_in_a_while() {
+        let mut deaf = Deaf::new();
+        let found = peers(&[&["votes", "parts"], &["votes"], &[]]);
+        let cut: Vec<(usize, Vec<u8>)> = (1..=70)
+            .map(|look| (look, deaf.look(&wanted(), &found)))
+            .filter(|(_, cut)| !cut.is_empty())
+            .collect();
+        assert_eq!(cut, [(4, vec![2, 3]), (34, vec![2, 3]), (64, vec![2, 3])]);
+    }
+
+    #[test]
+    fn who_comes_in_time_stays() {
+        let mut deaf = Deaf::new();
+        let (without, with) = (peers(&[&[]]), peers(&[&["votes", "parts"]]));
+        for _ in 0..20 {
+            for _ in 1..PATIENCE {
+                assert!(deaf.look(&wanted(), &without).is_empty());
+            }
+            assert!(deaf.look(&wanted(), &with).is_empty());
+        }
+        assert!(deaf.suspects.is_empty());
+    }
+
+    #[test]
+    fn a_mesh_that_is_full_enough_leaves_peers_outside_without_harm() {
+        let mut deaf = Deaf::new();
+        let mut all = vec![["votes"].as_slice(); 5];
+        all.extend([["parts"].as_slice(); 4]);
+        for _ in 0..100 {
+            assert!(deaf.look(&wanted(), &peers(&all)).is_empty());
+        }
+    }
+
+    #[test]
+    fn who_is_gone_is_forgotten() {
+        let mut deaf = Deaf::new();
+        for _ in 0..PATIENCE {
+            deaf.look(&wanted(), &peers(&[&[]]));
+        }
+        for _ in 0..=PAUSE {
+            assert!(deaf.look(&wanted(), &Meshes::<u8>::new()).is_empty());
+        }
+        assert!(deaf.suspects.is_empty());
+    }
+}
