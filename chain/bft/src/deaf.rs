@@ -13,11 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// gossipsub fills a mesh up to six peers when it has fewer than so many (`mesh_n_low` of the engine's configuration).
 const MESH: usize = 4;
 
-/// Looks that a peer may stay outside: twice the time that two nodes need for telling and for a heartbeat.
-const PATIENCE: u32 = 4;
+/// Looks that find a peer outside before something is done: one would do, since the engine knows its mesh to the second.
+const PATIENCE: u32 = 3;
 
-/// Looks after which a peer that was connected anew may be so again, if that did not help.
-const PAUSE: u32 = 30;
+/// Looks after which a peer that was connected anew may be so again: the other end may hold one more connection that is
+/// dead, of which it learns within some seconds.
+const PAUSE: u32 = 10;
 
 /// The peers with the topics for which they are in this node's mesh.
 pub(crate) type Meshes<P> = BTreeMap<P, BTreeSet<String>>;
@@ -95,11 +96,11 @@ mod tests {
     fn a_peer_that_stays_outside_of_a_small_mesh_is_connected_anew_once_in_a_while() {
         let mut deaf = Deaf::new();
         let found = peers(&[&["votes", "parts"], &["votes"], &[]]);
-        let cut: Vec<(usize, Vec<u8>)> = (1..=70)
+        let cut: Vec<(usize, Vec<u8>)> = (1..=25)
             .map(|look| (look, deaf.look(&wanted(), &found)))
             .filter(|(_, cut)| !cut.is_empty())
             .collect();
-        assert_eq!(cut, [(4, vec![2, 3]), (34, vec![2, 3]), (64, vec![2, 3])]);
+        assert_eq!(cut, [(3, vec![2, 3]), (13, vec![2, 3]), (23, vec![2, 3])]);
     }
 
     #[test]
