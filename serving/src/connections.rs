@@ -59,7 +59,7 @@ impl<S> fmt::Debug for Incoming<S> {
 impl Incoming {
     /// Nothing is shared by the connections of an address. `refused` is told of each that has no place.
     pub fn new(listener: TcpListener, limits: Limits, refused: impl Fn(SocketAddr) + Send + 'static) -> Self {
-        Incoming::sharing(listener, limits, || (), refused)
+        Self::sharing(listener, limits, || (), refused)
     }
 }
 

@@ -4,7 +4,7 @@
 //! a connection that the node still holds, and opens another one, it is not told again: it sends the node nothing any more, although
 //! both are connected and it hears the node itself. After links were down, or a node was frozen, a chain of four came to stand
 //! that way. A peer that wants nothing is never in the mesh; so, as long as the mesh is smaller than gossipsub keeps it, a peer that
-//! stays outside of it is connected anew, and tells and is told again.
+//! stays outside of it is connected anew, and tells and is told again (C23, ADR 27).
 //!
 //! No clock: time passes by looks at the peers, one a second.
 
