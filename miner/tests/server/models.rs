@@ -1,9 +1,10 @@
 //! The model's life: a new checkpoint, a broken one, one that hangs.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
-use acumen_models::{LanguageModel, ModelError};
+use acumen_models::{LanguageModel, LoadOptions, ModelError, load};
 use tonic::Code;
 use tonic_health::ServingStatus;
 
@@ -120,6 +121,24 @@ async fn a_model_that_hangs_is_replaced() {
     for gate in gates.lock().unwrap().iter() {
         gate.open();
     }
+}
+
+/// The thread goes on computing: nothing ends it from outside.
+#[tokio::test]
+async fn a_torchscript_module_that_hangs_is_replaced_too() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/data/hangs.pt");
+    let dir = tempfile::tempdir().unwrap();
+    let loader = move || load(&path, &LoadOptions::default());
+    let change = |config: &mut acumen_miner::Config| config.model.hang_timeout_ms = 1_000;
+    let rig =
+        Rig::start_with(dir.path().to_owned(), FakeChain::default(), change, Gate::default(), loader).await;
+    rig.wait_for(ServingStatus::Serving).await;
+    let client = rig.client(friend());
+    client.open(contexts(&["abc"]), None).await.unwrap();
+    let error = client.open(vec![vec![7]], None).await.unwrap_err();
+    assert_eq!(refusal(&error).0, Code::Unavailable, "{error}");
+    eventually("a fresh one answers", || async { client.open(contexts(&["abc"]), None).await.is_ok() }).await;
+    eventually("it is counted", || async { rig.page().await.contains("result=\"lost\"} 1") }).await;
 }
 
 #[tokio::test]
