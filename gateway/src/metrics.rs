@@ -42,6 +42,8 @@ pub struct Metrics {
     pub completion_tokens: Counter,
     /// Requests whose client went away.
     pub cancelled: Counter,
+    /// Connections that had no place.
+    pub refused_connections: Counter,
     /// Requests in flight.
     pub in_flight: Gauge,
     /// Miners known.
@@ -65,6 +67,7 @@ impl Default for Metrics {
             prompt_tokens: Counter::default(),
             completion_tokens: Counter::default(),
             cancelled: Counter::default(),
+            refused_connections: Counter::default(),
             in_flight: Gauge::default(),
             miners: Gauge::default(),
             record_endpoints: Counter::default(),
@@ -85,6 +88,11 @@ impl Metrics {
         registry.register("prompt_tokens", "Bytes of prompts", self.prompt_tokens.clone());
         registry.register("completion_tokens", "Bytes of completions", self.completion_tokens.clone());
         registry.register("cancelled_requests", "Clients that went away", self.cancelled.clone());
+        registry.register(
+            "refused_connections",
+            "Clients that had no place",
+            self.refused_connections.clone(),
+        );
         registry.register("requests_in_flight", "Requests being answered", self.in_flight.clone());
         registry.register("miners", "Miners with an endpoint and weight", self.miners.clone());
         registry.register(

@@ -61,9 +61,11 @@ pub async fn run_with(
     let address = listener.local_addr().map_err(Error::Serve)?;
     tracing::info!(%address, hotkey = %account, model = config.model, "gateway listens");
     let interval = Duration::from_millis(config.refresh_interval_ms);
+    let counted = Arc::clone(&metrics);
     let refreshing = tokio::spawn(refresh(directory, interval, roster, metrics, shutdown.clone()));
 
-    let incoming = Incoming::new(listener, limits(&config), |address| {
+    let incoming = Incoming::new(listener, limits(&config), move |address| {
+        counted.refused_connections.inc();
         tracing::debug!(%address, "no place for a connection: see `max_connections` and `max_connections_per_address`");
     });
     let server = axum::serve(incoming, http::router(Arc::new(app)))

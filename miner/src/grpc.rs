@@ -18,11 +18,10 @@ use crate::intake::{self, FREE_BYTES, Intake, Rule, share_of};
 use crate::service::{Service, Shared};
 use crate::trace::RequestIds;
 
-/// A client that sends nothing is asked for a sign of life this often; without one its streams end.
+/// A client is asked for a sign of life this often; without one within 20 s its streams end.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
-/// A connection on which nothing came for so long, not even the answer to three of those questions, is closed: the
-/// handshake of TLS is bounded by this, too.
+/// How long a connection that does not speak HTTP/2 yet may say nothing; TLS's handshake is before that, too.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Flow-control window per stream, in bytes: a question or an answer rarely needs more.

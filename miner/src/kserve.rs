@@ -40,10 +40,10 @@ const MAX_MESSAGE_BYTES: usize = 64 << 20;
 /// Calls at once on one connection.
 const MAX_CALLS: u32 = 256;
 
-/// A client that sends nothing is asked for a sign of life this often.
+/// A client is asked for a sign of life this often, and disconnected if it gives none within 20 s.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
-/// Connections; those that answer none of three such questions are closed.
+/// Connections, and how long one that does not speak HTTP/2 yet may say nothing.
 const CONNECTIONS: Limits = Limits { total: 256, per_address: 64, silence: Duration::from_secs(60) };
 
 /// Bytes of requests that are being read at once; one address has a quarter of it, which is the largest request.

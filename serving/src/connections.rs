@@ -36,8 +36,8 @@ pub struct Limits {
     pub total: usize,
     /// Connections at once from one address: an IPv4 one, or the first 64 bits of an IPv6 one.
     pub per_address: usize,
-    /// A connection on which nothing came for so long is closed. Must be longer than a client has to wait for an answer, or
-    /// than the server's HTTP/2 pings take.
+    /// A connection on which nothing came and nothing could be sent for so long is closed. Must be longer than a client waits for an
+    /// answer, or than the time between the server's HTTP/2 pings, which look after a connection once it speaks HTTP/2.
     pub silence: Duration,
 }
 
@@ -109,10 +109,26 @@ impl<S: Clone> Incoming<S> {
     }
 }
 
-/// Whether an error of `accept` tells of the connection that it would have accepted.
+/// Whether an error of `accept` tells of the connection that it would have accepted, or of its network (accept(2)).
 fn of_one_connection(error: &io::Error) -> bool {
-    use ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    use ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
+        NetworkUnreachable, PermissionDenied, Unsupported,
+    };
+    const PROTOCOL: i32 = 71;
+    error.raw_os_error() == Some(PROTOCOL)
+        || matches!(
+            error.kind(),
+            ConnectionAborted
+                | ConnectionRefused
+                | ConnectionReset
+                | HostUnreachable
+                | Interrupted
+                | NetworkDown
+                | NetworkUnreachable
+                | PermissionDenied
+                | Unsupported
+        )
 }
 
 /// For tonic's servers: never ends, never fails.

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use acumen_protocol::{ConsensusKeypair, ConsensusPublic, Hash};
 use arc_malachitebft_app_channel::app::config::{
-    ConsensusConfig, NodeConfig, P2pConfig, ValuePayload, ValueSyncConfig,
+    ConsensusConfig, GossipSubConfig, NodeConfig, P2pConfig, PubSubProtocol, ValuePayload, ValueSyncConfig,
 };
 use arc_malachitebft_app_channel::app::net::Multiaddr;
 use arc_malachitebft_app_channel::app::types::Keypair;
 use arc_malachitebft_app_channel::app::types::core::LinearTimeouts;
+
+use crate::deaf::MESH;
 
 /// How this node takes part.
 #[derive(Clone, Debug)]
@@ -156,6 +158,7 @@ impl EngineConfig {
             p2p.persistent_peers =
                 network.peers.iter().map(|peer| address(peer)).collect::<Result<_, _>>()?;
         }
+        p2p.protocol = PubSubProtocol::GossipSub(gossip());
         p2p.discovery.max_connections_per_ip = CONNECTIONS_PER_IP;
         p2p.discovery.ip_throttle_duration = RECONNECT;
         p2p.discovery.dial_max_retries = REDIALS;
@@ -174,6 +177,16 @@ impl EngineConfig {
         // The start of a key tells nodes apart in the engine's own metrics.
         Ok(Self { name: name.to_string().chars().take(10).collect(), consensus, sync })
     }
+}
+
+/// Everybody in the mesh of everybody up to sixteen peers, so that who is outside wants nothing (C23); nobody who asks for a
+/// place is refused below sixty-four, so that a node that follows a few others hears them.
+fn gossip() -> GossipSubConfig {
+    const WANTED: usize = MESH + MESH / 2;
+    const MOST: usize = 64;
+    const OUTBOUND: usize = 4;
+    const FLOOD: bool = true;
+    GossipSubConfig::new(WANTED, MOST, MESH, OUTBOUND, false, false, FLOOD)
 }
 
 impl NodeConfig for EngineConfig {

@@ -10,15 +10,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// gossipsub fills a mesh up to six peers when it has fewer than so many (`mesh_n_low` of the engine's configuration).
-const MESH: usize = 4;
+/// While the mesh of a topic has fewer peers than this, gossipsub takes in everybody who wants the topic: the engine is
+/// configured so (`mesh_n_low`).
+pub(crate) const MESH: usize = 16;
 
 /// Looks that find a peer outside before something is done: one would do, since the engine knows its mesh to the second.
 const PATIENCE: u32 = 3;
 
 /// Looks after which a peer that was connected anew may be so again: the other end may hold one more connection that is
-/// dead, of which it learns within some seconds.
+/// dead, of which it learns within some seconds. Doubled each time that it did not help, up to five minutes.
 const PAUSE: u32 = 10;
+const LONGEST_PAUSE: u32 = 300;
 
 /// The peers with the topics for which they are in this node's mesh.
 pub(crate) type Meshes<P> = BTreeMap<P, BTreeSet<String>>;
@@ -29,9 +31,11 @@ struct Suspect {
     outside: u32,
     /// Looks for which it is left alone.
     pause: u32,
+    /// Times that it was connected anew and was not inside after that.
+    tries: u32,
 }
 
-/// What is remembered of peers: of each connected one, and for a while of those that were connected anew.
+/// What is remembered of peers: of those outside, and for a while of those that were connected anew.
 #[derive(Debug)]
 pub(crate) struct Deaf<P> {
     suspects: BTreeMap<P, Suspect>,
@@ -51,18 +55,26 @@ impl<P: Copy + Ord> Deaf<P> {
         let outside: BTreeSet<P> = topics.into_iter().flat_map(|topic| outsiders(topic, peers)).collect();
         self.suspects.retain(|peer, suspect| {
             suspect.pause = suspect.pause.saturating_sub(1);
-            outside.contains(peer) || suspect.pause > 0
-        });
-        let mut deaf = Vec::new();
-        for peer in outside {
-            let suspect = self.suspects.entry(peer).or_default();
-            suspect.outside = suspect.outside.saturating_add(1);
-            if suspect.outside >= PATIENCE && suspect.pause == 0 {
-                *suspect = Suspect { outside: 0, pause: PAUSE };
-                deaf.push(peer);
+            if !outside.contains(peer) {
+                suspect.outside = 0;
             }
+            outside.contains(peer) || (suspect.pause > 0 && !peers.contains_key(peer))
+        });
+        outside.into_iter().filter(|peer| self.suspects.entry(*peer).or_default().is_deaf()).collect()
+    }
+}
+
+impl Suspect {
+    /// Counts one more look that found it outside; true if it should be connected anew.
+    fn is_deaf(&mut self) -> bool {
+        self.outside = self.outside.saturating_add(1);
+        if self.outside < PATIENCE || self.pause > 0 {
+            return false;
         }
-        deaf
+        let pause =
+            PAUSE.saturating_mul(1_u32.checked_shl(self.tries).unwrap_or(LONGEST_PAUSE)).min(LONGEST_PAUSE);
+        *self = Self { outside: 0, pause, tries: self.tries.saturating_add(1) };
+        true
     }
 }
 
@@ -93,14 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_stays_outside_of_a_small_mesh_is_connected_anew_once_in_a_while() {
+    fn a_peer_that_stays_outside_of_a_small_mesh_is_connected_anew_less_and_less_often() {
         let mut deaf = Deaf::new();
         let found = peers(&[&["votes", "parts"], &["votes"], &[]]);
-        let cut: Vec<(usize, Vec<u8>)> = (1..=25)
-            .map(|look| (look, deaf.look(&wanted(), &found)))
-            .filter(|(_, cut)| !cut.is_empty())
-            .collect();
-        assert_eq!(cut, [(3, vec![2, 3]), (13, vec![2, 3]), (23, vec![2, 3])]);
+        let looks = (1..=800).map(|look| (look, deaf.look(&wanted(), &found)));
+        let cut: Vec<u32> = looks.filter(|(_, cut)| *cut == [2, 3]).map(|(look, _)| look).collect();
+        assert_eq!(
+            cut,
+            [3, 13, 33, 73, 153, 313, 613],
+            "ten looks, then twice as many each time, then three hundred"
+        );
     }
 
     #[test]
@@ -117,13 +131,35 @@ mod tests {
     }
 
     #[test]
+    fn looks_count_in_a_row_during_a_pause_too() {
+        let mut deaf = Deaf::new();
+        let (gone, without) = (Meshes::new(), peers(&[&[]]));
+        for _ in 0..PATIENCE {
+            deaf.look(&wanted(), &without);
+        }
+        for _ in 0..2 {
+            assert!(deaf.look(&wanted(), &without).is_empty());
+        }
+        for _ in 0..PAUSE - 4 {
+            assert!(deaf.look(&wanted(), &gone).is_empty());
+        }
+        let cut: Vec<bool> = (0..4).map(|_| !deaf.look(&wanted(), &without).is_empty()).collect();
+        assert_eq!(cut, [false, false, true, false]);
+    }
+
+    #[test]
     fn a_mesh_that_is_full_enough_leaves_peers_outside_without_harm() {
         let mut deaf = Deaf::new();
-        let mut all = vec![["votes"].as_slice(); 5];
-        all.extend([["parts"].as_slice(); 4]);
+        let mut all = vec![["votes"].as_slice(); MESH + 1];
+        all.extend([["parts"].as_slice(); MESH]);
         for _ in 0..100 {
             assert!(deaf.look(&wanted(), &peers(&all)).is_empty());
         }
+        all.truncate(2 * MESH);
+        for _ in 1..PATIENCE {
+            deaf.look(&wanted(), &peers(&all));
+        }
+        assert_eq!(deaf.look(&wanted(), &peers(&all)).len(), MESH + 1, "the other topic has room");
     }
 
     #[test]

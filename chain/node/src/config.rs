@@ -167,17 +167,24 @@ impl Config {
         self
     }
 
-    /// Checks the addresses.
-    pub fn check_addresses(&self) -> Result<(), NodeError> {
+    /// Checks what needs no file: addresses and limits.
+    pub fn check_values(&self) -> Result<(), NodeError> {
+        let limits = [
+            ("max_connections", self.max_connections),
+            ("max_connections_per_address", self.max_connections_per_address),
+        ];
+        if let Some((field, _)) = limits.iter().find(|(_, limit)| *limit == 0) {
+            return Err(NodeError::Zero { field });
+        }
         if let Some(network) = &self.network {
             network.check()?;
         }
         self.consensus.as_ref().map_or(Ok(()), Consensus::check)
     }
 
-    /// Checks what can be checked without starting: genesis, key, addresses.
+    /// Checks what can be checked without starting: genesis, key, addresses, limits.
     pub fn check(&self) -> Result<(), NodeError> {
-        self.check_addresses()?;
+        self.check_values()?;
         let genesis = load_genesis(&self.genesis)?;
         let key = self.consensus_key.as_deref().map(load_key).transpose()?;
         match &self.consensus {

@@ -46,6 +46,12 @@ pub enum NodeError {
         /// Validators with another key than this node's.
         others: usize,
     },
+    /// A limit that would keep everybody out.
+    #[error("`{field}` must be above 0")]
+    Zero {
+        /// The field.
+        field: &'static str,
+    },
     /// An address of the consensus network is none.
     #[error("`{field}`: {reason}")]
     Address {

@@ -22,6 +22,7 @@ pub(crate) struct Metrics {
     failed: Counter,
     epochs: Counter,
     refused: Counter,
+    refused_connections: Counter,
     signatures: Counter,
     consensus: Consensus,
 }
@@ -58,15 +59,16 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let mut registry = Registry::with_prefix("acumen_node");
         let (height, pool) = (Gauge::default(), Gauge::default());
-        let counters: [Counter; 5] = Default::default();
+        let counters: [Counter; 6] = Default::default();
         registry.register("height", "Newest finalised height", Gauge::clone(&height));
         registry.register("pool_transactions", "Transactions waiting", Gauge::clone(&pool));
-        let [transactions, failed, epochs, refused, signatures] = counters;
+        let [transactions, failed, epochs, refused, refused_connections, signatures] = counters;
         registry.register("signature_checks", "Transactions whose signature was checked", signatures.clone());
         registry.register("transactions", "Transactions in finalised blocks", transactions.clone());
         registry.register("failed_transactions", "Those of them that failed", failed.clone());
         registry.register("epochs", "Epochs ended, one for each track", epochs.clone());
         registry.register("refused_transactions", "Transactions refused by the pool", refused.clone());
+        registry.register("refused_connections", "Clients that had no place", refused_connections.clone());
         let consensus = Consensus::register(&mut registry);
         Self {
             registry: Arc::new(Mutex::new(registry)),
@@ -76,6 +78,7 @@ impl Metrics {
             failed,
             epochs,
             refused,
+            refused_connections,
             signatures,
             consensus,
         }
@@ -95,6 +98,10 @@ impl Metrics {
 
     pub(crate) fn refused(&self) {
         self.refused.inc();
+    }
+
+    pub(crate) fn refused_connection(&self) {
+        self.refused_connections.inc();
     }
 
     pub(crate) fn committed(&self, height: Height, transactions: usize, events: &[Event]) {

@@ -75,6 +75,7 @@ impl Node {
         genesis: Genesis,
         key: Option<ConsensusKeypair>,
     ) -> Result<Self, NodeError> {
+        config.check_values()?;
         let options = Options { keep_states: config.keep_states, cache_bytes: STORE_CACHE_BYTES };
         sync::restore(&config.data_dir, &genesis, &config.sync_from, options).await?;
         let (dir, document) = (config.data_dir.clone(), genesis.clone());
@@ -106,7 +107,7 @@ impl Node {
             network.map(|network| Gossip::start(network, &config.data_dir, &executor)).transpose()?;
         let reporter = reporter(&config)?;
         let address = local(&listener)?;
-        let incoming = server::incoming(listener, &config);
+        let incoming = server::incoming(listener, &config, metrics.clone());
         Ok(Self {
             genesis,
             executor,

@@ -23,10 +23,10 @@ const CALLS_PER_CONNECTION: usize = 64;
 /// How long a call may take to be answered, waiting included. A stream of blocks has been answered when it begins.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// A client that sends nothing is asked for a sign of life this often.
+/// A client is asked for a sign of life this often, and disconnected if it gives none within 20 s.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
-/// A client that answers none of three such questions is disconnected.
+/// How long a connection that does not speak HTTP/2 yet may say nothing.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// A node whose newest block is older than so many block times, and than [`OLD`], has lost the chain.
@@ -34,9 +34,10 @@ const OLD_BLOCKS: u32 = 20;
 const OLD: Duration = Duration::from_secs(30);
 
 /// Connections of clients, as many as `config` allows.
-pub(crate) fn incoming(listener: TcpListener, config: &Config) -> Incoming {
+pub(crate) fn incoming(listener: TcpListener, config: &Config, metrics: Metrics) -> Incoming {
     let (total, per_address) = (config.max_connections, config.max_connections_per_address);
-    Incoming::new(listener, Limits { total, per_address, silence: SILENCE }, |address| {
+    Incoming::new(listener, Limits { total, per_address, silence: SILENCE }, move |address| {
+        metrics.refused_connection();
         tracing::debug!(%address, "no place for a client: see `max_connections` and `max_connections_per_address`");
     })
 }

@@ -5,7 +5,7 @@ mod common;
 use acumen_chain_client::ClientError;
 use acumen_chain_ledger::Rejection;
 use acumen_chain_ledger::genesis::GenesisValidator;
-use acumen_chain_node::{Node, NodeError};
+use acumen_chain_node::{Config, Node, NodeError};
 use acumen_protocol::{Call, ConsensusKeypair, Epoch, Height, Nacu, Nonce, TrackId, Transaction};
 use common::{Running, account, acu, config, genesis, key};
 use futures::StreamExt as _;
@@ -151,5 +151,8 @@ async fn what_cannot_start_says_why() {
     let fourth = tempfile::tempdir().unwrap();
     let error = Node::start(config(fourth.path(), &foreign)).await.unwrap_err();
     assert!(matches!(error, NodeError::Alone { others: 1 }), "{error}");
+    let deaf = Config { max_connections: 0, ..config(other.path(), &genesis()) };
+    let error = Node::start(deaf).await.unwrap_err();
+    assert_eq!(error.to_string(), "`max_connections` must be above 0");
     node.stop().await;
 }

@@ -69,7 +69,7 @@ impl RoleConfig for acumen_chain_node::Config {
     }
 
     fn verify(&self) -> Result<(), String> {
-        self.check_addresses().map_err(|error| error.to_string())
+        self.check_values().map_err(|error| error.to_string())
     }
 
     /// Whether a chain can begin with the genesis document, too; a node that starts finds out by itself, unless its chain has

@@ -1,4 +1,4 @@
-//! The time since something came.
+//! The time since something came or could be sent.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-/// Ends when nothing was heard for `limit`.
+/// Ends when nothing moved for `limit`.
 #[derive(Debug)]
 pub(super) struct Silence {
     limit: Duration,

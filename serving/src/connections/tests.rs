@@ -39,9 +39,23 @@ async fn a_connection_that_says_nothing_is_ended() {
     assert_eq!(client.read(&mut [0]).await.unwrap(), 0, "closed");
 }
 
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_not_waited_for() {
+    let (mut incoming, address) = incoming(10, Duration::from_millis(1)).await;
+    let _client = TcpStream::connect(address).await.unwrap();
+    let mut server = incoming.next().await.unwrap().unwrap();
+    let error = loop {
+        if let Err(error) = server.write_all(&[0; 1 << 16]).await {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+}
+
 #[test]
 fn only_what_is_wrong_with_one_connection_is_passed_over() {
     assert!(of_one_connection(&ErrorKind::ConnectionAborted.into()));
+    assert!(of_one_connection(&io::Error::from_raw_os_error(71)));
     let no_descriptor_left = io::Error::from_raw_os_error(24);
     assert!(!of_one_connection(&no_descriptor_left), "{no_descriptor_left}");
 }

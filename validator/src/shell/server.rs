@@ -34,10 +34,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Calls at once on one connection of the report service.
 const MAX_STREAMS: u32 = 64;
 
-/// A reader of reports that sends nothing is asked for a sign of life this often.
+/// A reader of reports is asked for a sign of life this often, and disconnected if it gives none within 20 s.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
-/// Readers of reports; one that answers none of three such questions is disconnected.
+/// Readers of reports, and how long one that does not speak HTTP/2 yet may say nothing.
 const CONNECTIONS: Limits = Limits { total: 256, per_address: 64, silence: Duration::from_secs(60) };
 
 /// A validator that listens and does not evaluate yet.
