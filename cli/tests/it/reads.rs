@@ -55,7 +55,7 @@ async fn node(dir: &Path, from: Option<&str>, stop: &CancellationToken) -> Strin
     );
     let config: acumen_chain_node::Config = toml::from_str(&text).unwrap();
     let node = Node::start(config.resolve(dir)).await.unwrap();
-    let url = format!("http://{}", node.address().unwrap());
+    let url = format!("http://{}", node.address());
     tokio::spawn(node.run(stop.clone()));
     url
 }

@@ -61,7 +61,7 @@ async fn node(dir: &Path, stop: &CancellationToken) -> String {
                 listen = \"127.0.0.1:0\"\nblock_time_ms = 100\nreport_equivocations = false";
     let config: acumen_chain_node::Config = toml::from_str(text).unwrap();
     let node = Node::start(config.resolve(dir)).await.unwrap();
-    let url = format!("http://{}", node.address().unwrap());
+    let url = format!("http://{}", node.address());
     tokio::spawn(node.run(stop.clone()));
     url
 }
