@@ -144,11 +144,12 @@ def measure(arguments, folder):
         Tokenize = synapse()
 
         async def rounds_of_both():
-            async with bittensor.Dendrite(wallet=wallet(folder, "validator")) as dendrite:
-                for _ in range(arguments.rounds):
+            for _ in range(arguments.rounds):
+                # A new one each time: uvicorn ends connections that were idle while the other side was asked.
+                async with bittensor.Dendrite(wallet=wallet(folder, "validator")) as dendrite:
                     theirs = await bittensor_round(dendrite, info, Tokenize, arguments.requests)
-                    ours = acumen_round(arguments.acumen, arguments.acumen_requests, arguments.connections)
-                    rounds.append((theirs, ours))
+                ours = acumen_round(arguments.acumen, arguments.acumen_requests, arguments.connections)
+                rounds.append((theirs, ours))
 
         asyncio.run(rounds_of_both())
     finally:
